@@ -36,11 +36,15 @@ const (
 	MethodSYN      Method = "syn"        // SYN or SYN+ACK bits of the five-tuple that day
 	MethodOtherDay Method = "other-day"  // settled so on another day of the window
 	MethodCapture  Method = "capture"    // a host capture saw the socket listen or connect
-	MethodListener Method = "listener"   // a rule, LB listener, endpoint or DB listens there
+	MethodNAT      Method = "nat"        // it passed a NAT gateway, which carries only what its inside opened
+	MethodListener Method = "listener"   // a socket that answered SYN, a rule, LB listener, endpoint or DB listens there
 	MethodFanIn    Method = "fan-in"     // one (address, port) met by many peer ports
+	MethodOneWay   Method = "one-way"    // packets went one way only: their sender opened it
 	MethodPorts    Method = "port-class" // IANA service port against the ephemeral range
+	MethodFewPorts Method = "few-ports"  // met by more peer ports than the other end, though not by many
 	MethodLower    Method = "lower-port"
-	MethodNone     Method = "" // no ports to tell by
+	MethodRules    Method = "rules" // nothing in the log tells; today's rules admit it this way
+	MethodNone     Method = ""      // nothing to tell by
 )
 
 // Strong says whether the method is evidence rather than a guess.
@@ -91,6 +95,10 @@ type Flow struct {
 	Answered bool // SYN+ACK seen, or packets both ways; bytes both ways where the log has no flags
 	// SeenInMiddle: neither end logged it, only ENIs between them.
 	SeenInMiddle bool
+	// MiddleRecords are the records of ENIs between the ends that were folded
+	// into this flow. Records, Packets and Bytes do not hold them, unless
+	// SeenInMiddle: then they are those of the one middle ENI that saw most.
+	MiddleRecords int64
 	// SeenByCapture: a host capture saw it; SeenByLog: a flow log did.
 	SeenByCapture bool
 	SeenByLog     bool
@@ -106,6 +114,10 @@ type Attribution struct {
 	Group string
 	// AdmittedBy are the rules of Group (SG) that admit the flow today.
 	AdmittedBy []topology.RuleRef
+	// Holds: the flow makes no cell of its own, yet the rules in AdmittedBy must
+	// stand because of it, for what it needs cannot be written as one: its ENI
+	// or its peer is gone, or who opened it is a mere guess. Reasons says which.
+	Holds bool
 	// Approved as design says; else Reasons says why not.
 	Approved bool
 	Reasons  []string
