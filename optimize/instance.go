@@ -1,0 +1,313 @@
+package optimize
+
+import (
+	"slices"
+
+	"github.com/flowcover/flowcover/topology/netset"
+)
+
+// slab: the addresses that need every column of an interval. Slabs are disjoint
+// in columns, sorted, and never cross a protocol.
+type slab struct {
+	cols   netset.Columns
+	blocks []block // sorted, disjoint, each in one zone
+}
+
+// rule is a CIDR rule inside the programs.
+type rule struct {
+	block
+	cols netset.Columns
+}
+
+func (r rule) netset(v6 bool) netset.Block {
+	return netset.Block{Prefix: r.prefix(v6), Columns: r.cols}
+}
+
+// instance is a Problem with some traffic already open (pinned rules and
+// references), made ready for the programs.
+type instance[T num[T]] struct {
+	*Problem
+	w     *weighing
+	kind  kind[T]
+	shift uint // costs are excess<<shift plus one for each rule that does not stand today
+	limit int  // the most rules to look at
+	slabs []slab
+	pre   []rule // open already; disjoint
+	cur   map[rule]bool
+}
+
+// slabsOf gives what is approved and not yet open.
+func slabsOf(p *Problem, w *weighing, pre *netset.Set) []slab {
+	groups := map[netset.Columns][]block{}
+	for _, c := range p.Approved {
+		for _, part := range byProtocol(c.Columns) {
+			groups[part] = append(groups[part], blockOf(c.Prefix))
+		}
+	}
+	out := make([]slab, 0, len(groups))
+	for cols, bs := range groups {
+		out = append(out, slab{cols, normal(bs)})
+	}
+	slices.SortFunc(out, func(a, b slab) int { return a.cols.Compare(b.cols) })
+	if !pre.IsEmpty() || overlapping(out) {
+		out = cutSlabs(out, pre, p.V6)
+	}
+	out = fuse(out)
+	for i := range out {
+		out[i].blocks = w.cut(out[i].blocks)
+	}
+	return out
+}
+
+// byProtocol cuts an interval that spans protocols at their borders.
+func byProtocol(c netset.Columns) []netset.Columns {
+	if c.First.Protocol() == c.Last.Protocol() {
+		return []netset.Columns{c}
+	}
+	var out []netset.Columns
+	for at := c.First; at <= c.Last; {
+		end := min(c.Last, netset.ProtocolColumns(at.Protocol()).Last)
+		if at.Protocol() != end.Protocol() || end < at {
+			end = at // the spare columns of the last block
+		}
+		out = append(out, netset.Columns{First: at, Last: end})
+		at = end + 1
+	}
+	return out
+}
+
+func overlapping(s []slab) bool {
+	for i := 1; i < len(s); i++ {
+		if s[i].cols.First <= s[i-1].cols.Last {
+			return true
+		}
+	}
+	return false
+}
+
+// cutSlabs makes overlapping slabs disjoint in columns and takes out what is open.
+func cutSlabs(s []slab, pre *netset.Set, v6 bool) []slab {
+	var bs []netset.Block
+	for _, sl := range s {
+		for _, b := range sl.blocks {
+			bs = append(bs, netset.Block{Prefix: b.prefix(v6), Columns: sl.cols})
+		}
+	}
+	var out []slab
+	for _, b := range netset.Of(bs...).Subtract(pre).Blocks() {
+		for _, cols := range byProtocol(b.Columns) {
+			i, found := slices.BinarySearchFunc(out, cols, func(s slab, c netset.Columns) int { return s.cols.Compare(c) })
+			if !found {
+				out = slices.Insert(out, i, slab{cols: cols})
+			}
+			out[i].blocks = append(out[i].blocks, blockOf(b.Prefix))
+		}
+	}
+	for i := range out {
+		out[i].blocks = normal(out[i].blocks)
+	}
+	return out
+}
+
+// fuse joins touching slabs of one protocol that need the same addresses.
+func fuse(s []slab) []slab {
+	var out []slab
+	for _, sl := range s {
+		if n := len(out); n > 0 && out[n-1].cols.Last+1 == sl.cols.First &&
+			out[n-1].cols.Last.Protocol() == sl.cols.First.Protocol() && slices.Equal(out[n-1].blocks, sl.blocks) {
+			out[n-1].cols.Last = sl.cols.Last
+			continue
+		}
+		out = append(out, sl)
+	}
+	return out
+}
+
+// admissible says whether a rule may be proposed, zones and caps included.
+func (in *instance[T]) admissible(r rule) bool {
+	return int(r.bits) >= in.MaxPrefix && in.w.pure(r.block) && in.allowed(r)
+}
+
+// allowed says whether nothing that a rule opens is forbidden.
+func (in *instance[T]) allowed(r rule) bool {
+	if in.Open == nil && in.Forbidden == nil {
+		return true
+	}
+	b := r.netset(in.V6)
+	return (in.Open == nil || in.Open.ContainsBlock(b)) && (in.Forbidden == nil || !in.Forbidden.OverlapsBlock(b))
+}
+
+// unit is the cost of opening one address of a block on columns of some weight.
+func (in *instance[T]) unit(b block, cols uint64) T {
+	return in.kind.of(cols).mul(in.w.weight(b)).shl(in.shift)
+}
+
+// size is the cost of opening a whole block, which must lie in one zone.
+func (in *instance[T]) size(b block, cols uint64) T {
+	return in.unit(b, cols).shl(uint(in.w.width) - uint(b.bits))
+}
+
+// newness is what a rule costs for not standing today.
+func (in *instance[T]) newness(r rule) T {
+	if in.cur[r] {
+		return in.kind.of(0)
+	}
+	return in.kind.of(1)
+}
+
+// window is the prefix program for rules on one interval of columns, over the
+// needs of the slabs inside it.
+func (in *instance[T]) window(slabs []slab, cols netset.Columns) *prefixProgram[T] {
+	leaves := slabs[0].blocks
+	if len(slabs) > 1 {
+		leaves = nil
+		for _, s := range slabs {
+			leaves = append(leaves, s.blocks...)
+		}
+		leaves = in.w.cut(normal(leaves))
+	}
+	weight := in.w.cols(cols)
+	sums := in.needSums(slabs, leaves)
+	open := in.openIn(cols)
+	p := &prefixProgram[T]{kind: in.kind, limit: in.limit, leaves: leaves, price: in.leafPrices(leaves)}
+	whole := len(slabs) == 1 && slabs[0].cols == cols
+	p.leafCost = func(i int) T {
+		r := rule{leaves[i], cols}
+		if !whole && !in.allowed(r) {
+			return in.kind.inf
+		}
+		own := in.newness(r)
+		if p.price != nil && p.price[i] > 1 {
+			own = in.kind.of(uint64(p.price[i]))
+		}
+		return in.size(r.block, weight).sub(sums[i+1].sub(sums[i])).sub(open.within(r.block)).add(own)
+	}
+	shut := &shut{}
+	if in.Open != nil || in.Forbidden != nil || len(in.w.zones) > 0 {
+		shut.at = make([]bool, len(leaves))
+	}
+	p.nodeCost = func(b block, first, last int) T {
+		r := rule{b, cols}
+		if shut.any(first, last) || !in.admissible(r) {
+			shut.mark(first, last)
+			return in.kind.inf
+		}
+		return in.size(b, weight).sub(sums[last+1].sub(sums[first])).sub(open.within(b)).add(in.newness(r))
+	}
+	return p
+}
+
+// leafPrices counts the rules that a leaf wider than the cap takes; nil: all 1.
+func (in *instance[T]) leafPrices(leaves []block) []int32 {
+	var out []int32
+	for i, b := range leaves {
+		if int(b.bits) >= in.MaxPrefix {
+			continue
+		}
+		if out == nil {
+			out = make([]int32, len(leaves))
+			for j := range out {
+				out[j] = 1
+			}
+		}
+		out[i] = 1 << min(30, in.MaxPrefix-int(b.bits))
+	}
+	return out
+}
+
+// needSums gives the running sum over leaves of what their addresses need.
+func (in *instance[T]) needSums(slabs []slab, leaves []block) []T {
+	sums := make([]T, len(leaves)+1)
+	for _, s := range slabs {
+		weight := in.w.cols(s.cols)
+		i := 0
+		for _, b := range s.blocks {
+			for !leaves[i].contains(b) {
+				i++
+			}
+			sums[i+1] = sums[i+1].add(in.size(b, weight))
+		}
+	}
+	for i := range leaves {
+		sums[i+1] = sums[i+1].add(sums[i])
+	}
+	return sums
+}
+
+// shut remembers which nodes may not be a rule, since no node above one may. A
+// node's children hold its first and its last leaf, and nodes come in post-order,
+// so it is enough to mark the ends.
+type shut struct{ at []bool }
+
+func (s *shut) any(first, last int) bool { return s.at != nil && (s.at[first] || s.at[last]) }
+
+func (s *shut) mark(first, last int) {
+	if s.at != nil {
+		s.at[first], s.at[last] = true, true
+	}
+}
+
+// openSums answers how much of a block is open already on some columns.
+type openSums[T num[T]] struct {
+	blocks []block // sorted
+	sums   []T
+	units  map[block]T // cost per address of the open parts on exactly this block
+	depths []uint8
+	width  int
+}
+
+func (in *instance[T]) openIn(cols netset.Columns) *openSums[T] {
+	if len(in.pre) == 0 {
+		return nil
+	}
+	o := &openSums[T]{units: map[block]T{}, width: in.w.width}
+	for _, r := range in.pre {
+		c := netset.Columns{First: max(r.cols.First, cols.First), Last: min(r.cols.Last, cols.Last)}
+		if c.First > c.Last {
+			continue
+		}
+		for _, b := range in.w.cut([]block{r.block}) {
+			if _, ok := o.units[b]; !ok {
+				o.blocks = append(o.blocks, b)
+				o.depths = append(o.depths, b.bits)
+			}
+			o.units[b] = o.units[b].add(in.unit(b, in.w.cols(c)))
+		}
+	}
+	slices.SortFunc(o.blocks, block.compare)
+	slices.Sort(o.depths)
+	o.depths = slices.Compact(o.depths)
+	o.sums = make([]T, len(o.blocks)+1)
+	for i, b := range o.blocks {
+		o.sums[i+1] = o.sums[i].add(o.units[b].shl(uint(o.width) - uint(b.bits)))
+	}
+	return o
+}
+
+// within gives the open part of a block. The open parts are disjoint cells, but
+// their prefixes may nest where columns differ.
+func (o *openSums[T]) within(b block) T {
+	var total T
+	if o == nil {
+		return total
+	}
+	from, _ := slices.BinarySearchFunc(o.blocks, b, block.compare)
+	end, _ := slices.BinarySearchFunc(o.blocks, b.at.last(int(b.bits)), func(x block, k key) int {
+		if x.at.compare(k) <= 0 {
+			return -1
+		}
+		return 1
+	})
+	if end > from {
+		total = o.sums[end].sub(o.sums[from])
+	}
+	for _, d := range o.depths {
+		if d >= b.bits {
+			break
+		}
+		if u, ok := o.units[block{b.at.masked(int(d)), d}]; ok {
+			total = total.add(u.shl(uint(o.width) - uint(b.bits)))
+		}
+	}
+	return total
+}

@@ -1,0 +1,125 @@
+package optimize
+
+import (
+	"math"
+	"math/big"
+	"slices"
+	"sort"
+
+	"github.com/flowcover/flowcover/topology/netset"
+)
+
+// exposure measures what is open beyond the approved. Everything approved is
+// open, so the difference of two measures is that of the sets.
+func (b *basis) exposure(opens *netset.Set) Exposure {
+	weighted, cells := b.approvedSize()
+	all := opens.Count()
+	x := Exposure{
+		Weighted:     new(big.Int).Sub(b.w.of(opens, b.V6), weighted),
+		AddressPorts: new(big.Int).Sub(all, cells),
+	}
+	if cells.Sign() > 0 {
+		x.Log2Ratio = log2(all) - log2(cells)
+	}
+	return x
+}
+
+// approvedSize measures the approved cells, those under pinned rules included.
+func (b *basis) approvedSize() (weighted, cells *big.Int) {
+	slabs := b.need
+	if !b.PinnedOpen.IsEmpty() {
+		slabs = slabsOf(b.Problem, b.w, nil)
+	}
+	weighted, cells = new(big.Int), new(big.Int)
+	one := new(big.Int)
+	for _, s := range slabs {
+		cols := new(big.Int).SetUint64(b.w.cols(s.cols))
+		sum, count := new(big.Int), new(big.Int)
+		for _, bl := range s.blocks {
+			one.SetUint64(1)
+			one.Lsh(one, uint(b.w.width)-uint(bl.bits))
+			count.Add(count, one)
+			sum.Add(sum, one.Mul(one, new(big.Int).SetUint64(b.w.weight(bl))))
+		}
+		weighted.Add(weighted, sum.Mul(sum, cols))
+		cells.Add(cells, count.Mul(count, big.NewInt(int64(s.cols.Len()))))
+	}
+	return weighted, cells
+}
+
+func log2(x *big.Int) float64 {
+	m := new(big.Float)
+	exp := new(big.Float).SetInt(x).MantExp(m)
+	f, _ := m.Float64()
+	return math.Log2(f) + float64(exp)
+}
+
+// assign lists under each rule the flows that it carries.
+func (b *basis) assign(rules []ChosenRule) {
+	type cell struct {
+		at, end key
+		i       int
+	}
+	var cells []cell
+	widest := map[uint8]bool{}
+	for i := range b.Approved {
+		if b.Approved[i].Flow == "" {
+			continue
+		}
+		bl := blockOf(b.Approved[i].Prefix)
+		widest[bl.bits] = true
+		cells = append(cells, cell{bl.at, bl.at.last(int(bl.bits)), i})
+	}
+	if len(cells) == 0 {
+		return
+	}
+	sort.Slice(cells, func(i, j int) bool {
+		if c := cells[i].at.compare(cells[j].at); c != 0 {
+			return c < 0
+		}
+		return cells[i].i < cells[j].i
+	})
+	from := func(k key) int {
+		return sort.Search(len(cells), func(i int) bool { return cells[i].at.compare(k) >= 0 })
+	}
+	for n := range rules {
+		r := &rules[n]
+		if r.Ref != "" {
+			if opens := b.opens(r.Rule); opens != nil {
+				for _, c := range cells {
+					if opens.OverlapsBlock(b.Approved[c.i].Block) {
+						r.Flows = append(r.Flows, b.Approved[c.i].Flow)
+					}
+				}
+			}
+		} else {
+			bl := blockOf(r.Prefix)
+			take := func(lo int, end key, min uint8) {
+				for ; lo < len(cells) && cells[lo].at.compare(end) <= 0; lo++ {
+					a := &b.Approved[cells[lo].i]
+					if a.Columns.Overlaps(r.Columns) && (min == 0 || blockOf(a.Prefix).bits == min-1) {
+						r.Flows = append(r.Flows, a.Flow)
+					}
+				}
+			}
+			take(from(bl.at), bl.at.last(int(bl.bits)), 0)
+			for bits := range widest { // wider cells that start before the rule
+				if at := bl.at.masked(int(bits)); bits < bl.bits && at != bl.at {
+					take(from(at), at, bits+1)
+				}
+			}
+		}
+		slices.Sort(r.Flows)
+		r.Flows = slices.Compact(r.Flows)
+	}
+}
+
+// opens gives what a reference opens, nil where the problem does not say.
+func (b *basis) opens(r Rule) *netset.Set {
+	for _, ref := range b.References {
+		if ref.Ref == r.Ref && ref.Columns == r.Columns {
+			return ref.Opens
+		}
+	}
+	return nil
+}
