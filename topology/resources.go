@@ -247,7 +247,10 @@ type Gateway struct {
 	Subnet  string   `json:"subnet,omitempty"`  // nat
 	ENIs    []string `json:"enis,omitempty"`    // nat
 	Private bool     `json:"private,omitempty"` // nat: connectivity type private
-	Tags    Tags     `json:"tags,omitempty"`
+	// Destinations are what a vpn gateway's connections reach, where every one
+	// of them routes statically; nil where that is not known (BGP, not read).
+	Destinations []netip.Prefix `json:"destinations,omitempty"`
+	Tags         Tags           `json:"tags,omitempty"`
 }
 
 // VPCEndpoint is an interface, gateway or gateway load balancer endpoint.
@@ -295,7 +298,7 @@ type Instance struct {
 	ID string `json:"id"`
 	Scope
 	State string   `json:"state,omitempty"`
-	ENIs  []string `json:"enis,omitempty"`
+	ENIs  []string `json:"enis,omitempty"` // by device index, the primary first
 	Tags  Tags     `json:"tags,omitempty"`
 }
 

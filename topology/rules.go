@@ -14,3 +14,25 @@ type RuleRef struct {
 
 // String writes "sg-1 ingress tcp/443 10.0.0.0/8".
 func (r RuleRef) String() string { return r.Resource + " " + r.Rule }
+
+// The kinds of a RuleRef.
+const (
+	KindSGRule       = "sg-rule"
+	KindACLEntry     = "nacl-entry"
+	KindRoute        = "route"
+	KindTransitRoute = "tgw-route"
+)
+
+// The kinds of a Gateway.
+const (
+	KindInternet   = "internet"
+	KindEgressOnly = "egress-only-internet"
+	KindVPN        = "vpn"
+	KindNAT        = "nat"
+)
+
+// The states of a route.
+const (
+	StateActive    = "active"
+	StateBlackhole = "blackhole"
+)
