@@ -62,7 +62,10 @@ func WriteFlowLog(w io.Writer, columns []FlowLogColumn, opt FlowLogOptions) (err
 	}
 	props := parquet.NewWriterProperties(parquet.WithCompression(codec),
 		parquet.WithVersion(parquet.V1_0), parquet.WithDataPageVersion(parquet.DataPageV1),
-		parquet.WithCreatedBy("flowcover flow log writer"))
+		parquet.WithCreatedBy("flowcover flow log writer"),
+		// A chunk whose dictionary outgrows the limit gets its encodings listed
+		// in an order that changes from run to run.
+		parquet.WithDictionaryPageSizeLimit(1<<30))
 	pw := file.NewParquetWriter(w, root, file.WithWriterProps(props))
 	step := opt.RowGroupRows
 	if step <= 0 {
