@@ -17,6 +17,8 @@ type Policy struct {
 	MinDays int
 	// Exclude are the policy lines: a flow that one of them matches is not approved.
 	Exclude []Exclusion
+	// Approve are ids of flows that a person approved by name.
+	Approve []string
 	// Zones are named networks, for exclusions and for the words of a rank.
 	Zones []Zone
 	// ICMP types that a flow of ICMP stands for, since logs carry no type.

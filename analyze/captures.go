@@ -1,0 +1,259 @@
+package analyze
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/flowcover/flowcover/topology/netset"
+)
+
+// captureIndex answers what host captures saw.
+type captureIndex struct {
+	listening map[socket]bool
+	side      map[[2]socket]Side // local, peer -> who opened it
+}
+
+// longLived is how long a UDP socket on an ephemeral port must have stood to
+// count as one that waits for others: a client's looks the same.
+const longLived = time.Hour
+
+func indexCaptures(cs []Capture, w *world) *captureIndex {
+	x := &captureIndex{listening: map[socket]bool{}, side: map[[2]socket]Side{}}
+	for i := range cs {
+		c := &cs[i]
+		own := c.own(w)
+		for _, l := range c.Listeners {
+			if l.Protocol == netset.UDP && l.Port >= firstEphemeral && l.Last.Sub(l.First) < longLived {
+				continue
+			}
+			for _, a := range l.heardOn(own) {
+				x.listening[socket{a, l.Protocol, int32(l.Port)}] = true
+			}
+		}
+		for _, n := range c.Connections {
+			l := socket{n.Local, n.Protocol, int32(n.LocalPort)}
+			p := socket{n.Peer, n.Protocol, int32(n.PeerPort)}
+			x.put(l, p, n.Opener)
+			x.put(p, l, opposite(n.Opener))
+		}
+	}
+	return x
+}
+
+// put notes a connection's side; two captures that contradict leave it open.
+func (x *captureIndex) put(l, p socket, s Side) {
+	if s != In && s != Out {
+		return
+	}
+	if old, ok := x.side[[2]socket{l, p}]; ok && old != s {
+		s = Unsettled
+	}
+	x.side[[2]socket{l, p}] = s
+}
+
+func opposite(s Side) Side {
+	switch s {
+	case In:
+		return Out
+	case Out:
+		return In
+	}
+	return s
+}
+
+// own gives all addresses known to be the host's.
+func (c *Capture) own(w *world) []netip.Addr {
+	out := slices.Clone(c.Addresses)
+	for _, id := range c.eniIDs(w) {
+		if i, _ := w.iface(id); i != nil {
+			out = append(out, i.Addresses...)
+		}
+	}
+	slices.SortFunc(out, netip.Addr.Compare)
+	return slices.Compact(out)
+}
+
+func (c *Capture) eniIDs(w *world) []string {
+	out := slices.Clone(c.ENIs)
+	for _, sn := range w.snaps {
+		if i, ok := sn.Snapshot.Instance(c.Instance); ok {
+			out = append(out, i.ENIs...)
+			break
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// heardOn gives the addresses on which a listener hears.
+func (l ListeningSocket) heardOn(own []netip.Addr) []netip.Addr {
+	if !l.Addr.IsUnspecified() && l.Addr.IsValid() {
+		return []netip.Addr{l.Addr}
+	}
+	if l.Addr.Is4() {
+		return slices.DeleteFunc(slices.Clone(own), netip.Addr.Is6)
+	}
+	return own
+}
+
+func (x *captureIndex) listens(s socket) bool { return x.listening[s] }
+
+func (x *captureIndex) connection(r *Row) Side {
+	if s, ok := x.side[[2]socket{r.localSocket(), r.peerSocket()}]; ok {
+		return s
+	}
+	return Unsettled
+}
+
+// addCaptures marks the flows that captures saw as well, adds those that only
+// they saw, and reports where a capture and the logs contradict each other.
+func (s *settler) addCaptures(b *flowSet) []Finding {
+	var found []Finding
+	for i := range s.ev.Captures {
+		c := &s.ev.Captures[i]
+		enis := c.eniIDs(s.w)
+		unplaced := 0
+		for _, n := range c.Connections {
+			if noRuleNeeded(n.Peer) || noRuleNeeded(n.Local) || n.Local == n.Peer {
+				continue
+			}
+			key, ok := s.captureKey(&n, enis)
+			if !ok {
+				unplaced++
+				continue
+			}
+			found = append(found, b.addConnection(key, &n)...)
+		}
+		if unplaced > 0 && len(s.w.snaps) > 0 {
+			found = append(found, Finding{Kind: "capture-unplaced", Severity: "low", Resource: c.Source,
+				Message: fmt.Sprintf("%d connections of %s have a local address that no ENI of the snapshot holds", unplaced, c.name())})
+		}
+	}
+	slices.SortFunc(found, compareFindings)
+	return slices.Compact(found)
+}
+
+func (c *Capture) name() string {
+	if c.Host != "" {
+		return c.Host
+	}
+	return c.Source
+}
+
+// captureKey places a connection at the host's ENI. Without a snapshot the
+// capture's only ENI, or none, must do.
+func (s *settler) captureKey(n *Connection, enis []string) (flowKey, bool) {
+	k := flowKey{side: n.Opener, proto: n.Protocol, local: n.Local, peer: n.Peer, port: NoPort}
+	switch n.Opener {
+	case In:
+		k.port = n.LocalPort
+	case Out:
+		k.port = n.PeerPort
+	default:
+		k.side = Unsettled
+		if n.LocalPort == n.PeerPort {
+			k.port = n.LocalPort
+		}
+	}
+	ends := s.w.at(n.Local)
+	for _, i := range ends {
+		if len(ends) == 1 || slices.Contains(enis, i.ID) {
+			k.eni, k.account, k.region = i.ID, i.Account, i.Region
+			return k, true
+		}
+	}
+	if len(enis) == 1 {
+		k.eni = enis[0]
+	}
+	return k, len(s.w.snaps) == 0
+}
+
+func compareFindings(a, b Finding) int {
+	for _, c := range []int{
+		severity(b.Severity) - severity(a.Severity), strings.Compare(a.Kind, b.Kind),
+		strings.Compare(a.Resource, b.Resource), strings.Compare(a.Message, b.Message),
+	} {
+		if c != 0 {
+			return c
+		}
+	}
+	return 0
+}
+
+func severity(s string) int {
+	return slices.Index([]string{"info", "low", "medium", "high"}, s)
+}
+
+// addConnection adds one captured connection to the flows. The log's flow of
+// the same key is marked; a log that settled the other way is a finding.
+func (b *flowSet) addConnection(k flowKey, n *Connection) []Finding {
+	var found []Finding
+	if k.side != Unsettled {
+		found = b.contradiction(k, n)
+	}
+	for _, a := range []Action{Accept, None, Reject} {
+		k.action = a
+		if i, ok := b.at[k]; ok {
+			b.flows[i].SeenByCapture = true
+			if stronger(MethodCapture, b.flows[i].Method) && k.side != Unsettled {
+				b.flows[i].Method = MethodCapture
+			}
+			if a == None {
+				b.flows[i].capture(n)
+			}
+			return found
+		}
+	}
+	k.action = None
+	f := b.get(k)
+	if k.side != Unsettled {
+		f.Method = MethodCapture
+	}
+	f.capture(n)
+	return found
+}
+
+// capture adds the counts of a connection that only captures saw.
+func (f *flowSum) capture(n *Connection) {
+	f.SeenByCapture = true
+	f.Records += max(n.Count, 1)
+	f.when(n.First, n.Last)
+	opener := n.PeerPort
+	if n.Opener == Out {
+		opener = n.LocalPort
+	}
+	if n.Opener != Unsettled {
+		f.openerPorts(opener, opener)
+	}
+	const day = 24 * 60 * 60
+	if n.First.IsZero() {
+		return
+	}
+	for d := n.First.Unix() / day; d <= n.Last.Unix()/day; d++ {
+		f.Days = mergeDays(f.Days, []int32{int32(d)})
+	}
+	for h := n.First.Unix() / 3600; h <= min(n.Last.Unix()/3600, n.First.Unix()/3600+23); h++ {
+		f.Hours |= 1 << (h % 24)
+	}
+}
+
+// contradiction looks for the same connection settled the other way by the
+// logs' own SYN bits.
+func (b *flowSet) contradiction(k flowKey, n *Connection) []Finding {
+	o := k
+	o.side, o.action = opposite(k.side), Accept
+	o.port = n.PeerPort
+	if o.side == In {
+		o.port = n.LocalPort
+	}
+	i, ok := b.at[o]
+	if !ok || b.flows[i].Method != MethodSYN {
+		return nil
+	}
+	return []Finding{{Kind: "capture-contradicts-log", Severity: "medium", Resource: k.eni, Message: fmt.Sprintf(
+		"%s between %s:%d and %s:%d: a capture says the side is %s, the flow log's SYN bits say %s; the log's is kept",
+		n.Protocol, n.Local, n.LocalPort, n.Peer, n.PeerPort, k.side, o.side)}}
+}

@@ -1,0 +1,410 @@
+package analyze
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/flowcover/flowcover/topology"
+	"github.com/flowcover/flowcover/topology/netset"
+)
+
+// flowKey is what makes two observations one flow.
+type flowKey struct {
+	account, region, eni string
+	side                 Side
+	proto                netset.Protocol
+	local, peer          netip.Addr
+	port                 int
+	action               Action
+}
+
+// flowSum is a flow while its rows are added up.
+type flowSum struct {
+	Flow
+	bytesIn, bytesOut  int64
+	synAck, flags, syn bool // syn: every row of it was settled by a SYN
+}
+
+// flowSet collects flows by key.
+type flowSet struct {
+	at    map[flowKey]int
+	flows []flowSum
+}
+
+func (b *flowSet) get(k flowKey) *flowSum {
+	i, ok := b.at[k]
+	if !ok {
+		i = len(b.flows)
+		b.at[k] = i
+		b.flows = append(b.flows, flowSum{syn: true, Flow: Flow{
+			Account: k.account, Region: k.region, ENI: k.eni, Side: k.side, Protocol: k.proto,
+			Local: k.local, Peer: k.peer, Port: k.port, Action: k.action,
+			OpenerPortLow: NoPort, OpenerPortHigh: NoPort,
+		}})
+	}
+	return &b.flows[i]
+}
+
+// add adds a row's counts; turned: the row is seen from its peer's end.
+func (f *flowSum) add(r *Row, how Method, turned bool) {
+	pin, pout, bin, bout := r.PacketsIn, r.PacketsOut, r.BytesIn, r.BytesOut
+	if turned {
+		pin, pout, bin, bout = pout, pin, bout, bin
+	}
+	f.Records += r.Records
+	f.Packets += r.Packets
+	f.Bytes += r.Bytes
+	f.PacketsIn += pin
+	f.PacketsOut += pout
+	f.bytesIn += bin
+	f.bytesOut += bout
+	f.seen(r)
+	f.SeenByLog = true
+	f.synAck = f.synAck || r.SynAck
+	f.flags = f.flags || r.HasFlags
+	f.syn = f.syn && how == MethodSYN
+	if f.Method == MethodNone || stronger(how, f.Method) {
+		f.Method = how
+	}
+}
+
+// seen adds when the row was seen and from which ports.
+func (f *flowSum) seen(r *Row) {
+	f.when(r.First, r.Last)
+	f.Days = mergeDays(f.Days, r.Days)
+	f.Hours |= r.Hours
+	low, high := r.OpenerPortLow, r.OpenerPortHigh
+	if low == NoPort && r.LocalPort != NoPort && r.PeerPort != NoPort && f.Side != Unsettled {
+		low = r.LocalPort + r.PeerPort - max(f.Port, 0) // the port that is not the service's
+		high = low
+	}
+	f.openerPorts(low, high)
+}
+
+func (f *Flow) openerPorts(low, high int) {
+	if low == NoPort || high == NoPort {
+		return
+	}
+	if f.OpenerPortLow == NoPort || low < f.OpenerPortLow {
+		f.OpenerPortLow = low
+	}
+	if high > f.OpenerPortHigh {
+		f.OpenerPortHigh = high
+	}
+}
+
+// strength orders methods as the cascade does.
+var strength = []Method{MethodSYN, MethodOtherDay, MethodCapture, MethodNAT, MethodListener, MethodFanIn,
+	MethodOneWay, MethodPorts, MethodFewPorts, MethodLower, MethodRules, MethodNone}
+
+func stronger(a, b Method) bool { return slices.Index(strength, a) < slices.Index(strength, b) }
+
+// mergeDays joins two ascending lists. It never writes into either.
+func mergeDays(a, b []int32) []int32 {
+	switch {
+	case len(b) == 0 || slices.Equal(a, b):
+		return a
+	case len(a) == 0:
+		return b
+	}
+	out := make([]int32, 0, len(a)+len(b))
+	out = append(append(out, a...), b...)
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// fold makes flows of the settled rows: those of the ends first, then what only
+// ENIs between them saw, then what captures add.
+func (s *settler) fold() ([]Flow, []Finding) {
+	b := &flowSet{at: make(map[flowKey]int, len(s.rows)/2+1)}
+	for i := range s.rows {
+		if r := &s.rows[i]; !r.middle && !r.translated {
+			s.addEnd(b, r)
+		}
+	}
+	found := s.foldMiddles(b)
+	found = append(found, s.addCaptures(b)...)
+	out := make([]Flow, len(b.flows))
+	for i := range b.flows {
+		f := &b.flows[i]
+		f.Answered = f.answered()
+		out[i] = f.Flow
+		out[i].ID = out[i].id()
+	}
+	slices.SortFunc(out, compareFlows)
+	slices.SortFunc(found, compareFindings)
+	return out, found
+}
+
+func (s *settler) addEnd(b *flowSet, r *srow) {
+	sides := []Side{r.chosen}
+	if r.both {
+		sides = []Side{In, Out}
+	}
+	for _, side := range sides {
+		b.get(s.key(r, side)).add(r.Row, r.how, false)
+	}
+}
+
+func (s *settler) key(r *srow, side Side) flowKey {
+	k := flowKey{r.Account, r.Region, r.ENI, side, r.Protocol, r.Local, r.Peer, r.servicePort(side), r.Action}
+	if side == Unsettled && r.LocalPort == r.PeerPort {
+		k.port = r.LocalPort
+	}
+	if !r.Protocol.HasPorts() {
+		k.port = NoPort
+	}
+	if i, _ := s.w.iface(r.ENI); i != nil {
+		k.account, k.region = i.Account, i.Region
+	}
+	return k
+}
+
+// answered: SYN+ACK, or packets both ways; where the log has no flags, bytes
+// both ways. A TCP connection whose SYN is there but never a SYN+ACK, and which
+// carried nothing beyond headers, was answered by resets only: a probe.
+func (f *flowSum) answered() bool {
+	both := f.PacketsIn > 0 && f.PacketsOut > 0
+	switch {
+	case f.Protocol == netset.TCP && f.flags:
+		return f.synAck || (both && (!f.syn || !f.headersOnly()))
+	case f.flags:
+		return both
+	case f.bytesIn > 0 || f.bytesOut > 0:
+		return f.bytesIn > 0 && f.bytesOut > 0
+	}
+	return both
+}
+
+// headersOnly: on average no packet of either direction is larger than a SYN
+// with all its options (60 bytes, 80 for IPv6).
+func (f *flowSum) headersOnly() bool {
+	header := int64(60)
+	if f.Local.Is6() {
+		header = 80
+	}
+	return f.bytesIn <= header*f.PacketsIn && f.bytesOut <= header*f.PacketsOut
+}
+
+// middleKey is one conversation as ENIs between its ends see it.
+type middleKey struct {
+	opening
+	side   Side // Unsettled: opener and responder are in address order
+	action Action
+}
+
+// orphan is a conversation that only ENIs in the middle logged.
+type orphan struct {
+	byENI map[string]*flowSum // seen from the opener, or from the lesser address
+}
+
+func (s *settler) foldMiddles(b *flowSet) []Finding {
+	ends := map[middleKey][]int{}
+	for i := range b.flows {
+		k := b.flows[i].middleKey()
+		ends[k] = append(ends[k], i)
+	}
+	orphans := map[middleKey]*orphan{}
+	through := map[outsideLeg]bool{}
+	for i := range s.rows {
+		r := &s.rows[i]
+		if !r.middle || r.translated {
+			continue
+		}
+		through[outsideLeg{r.ENI, r.Local, r.Protocol, r.LocalPort}] = true
+		k := r.middleKey()
+		if is := ends[k]; len(is) > 0 {
+			for _, i := range is {
+				b.flows[i].seen(r.Row)
+				b.flows[i].MiddleRecords += r.Records
+			}
+			continue
+		}
+		o := orphans[k]
+		if o == nil {
+			o = &orphan{byENI: map[string]*flowSum{}}
+			orphans[k] = o
+		}
+		o.add(k, r)
+	}
+	return append(s.addOrphans(b, orphans), s.translatedLegs(through)...)
+}
+
+func (r *srow) middleKey() middleKey {
+	if r.chosen == Unsettled {
+		return unsettledKey(r.Local, r.Peer, r.Protocol, r.Action)
+	}
+	return middleKey{r.opening(r.chosen), Out, r.Action}
+}
+
+func (f *flowSum) middleKey() middleKey {
+	if f.Side == Unsettled {
+		return unsettledKey(f.Local, f.Peer, f.Protocol, f.Action)
+	}
+	o := opening{f.Local, f.Peer, f.Protocol, int32(f.Port)}
+	if f.Side == In {
+		o.opener, o.responder = f.Peer, f.Local
+	}
+	return middleKey{o, Out, f.Action}
+}
+
+func unsettledKey(x, y netip.Addr, p netset.Protocol, a Action) middleKey {
+	if y.Less(x) {
+		x, y = y, x
+	}
+	return middleKey{opening{x, y, p, NoPort}, Unsettled, a}
+}
+
+func (o *orphan) add(k middleKey, r *srow) {
+	f := o.byENI[r.ENI]
+	if f == nil {
+		f = &flowSum{syn: true, Flow: Flow{Account: r.Account, Region: r.Region, ENI: r.ENI, Side: k.side,
+			Port: int(k.port), OpenerPortLow: NoPort, OpenerPortHigh: NoPort}}
+		o.byENI[r.ENI] = f
+	}
+	f.add(r.Row, r.how, r.Local != k.opener)
+}
+
+// addOrphans gives each conversation that only the middle logged a flow at
+// each end that the snapshots know, and one without an ENI if they know none.
+func (s *settler) addOrphans(b *flowSet, orphans map[middleKey]*orphan) []Finding {
+	var found []Finding
+	unknown := 0
+	for _, k := range sortedKeys(orphans, compareMiddle) {
+		most, records := orphans[k].most()
+		placed := false
+		for _, side := range []Side{Out, In} {
+			local, peer := k.opener, k.responder
+			if side == In {
+				local, peer = peer, local
+			}
+			i := s.endAt(local, most.ENI)
+			if i == nil || forwards(i.Type) {
+				continue
+			}
+			fk := flowKey{i.Account, i.Region, i.ID, side, k.proto, local, peer, int(k.port), k.action}
+			if k.side == Unsettled {
+				fk.side = Unsettled
+			}
+			b.get(fk).adopt(most, records, side == In)
+			placed = true
+		}
+		if placed {
+			continue
+		}
+		unknown++
+		fk := flowKey{most.Account, most.Region, "", k.side, k.proto, k.opener, k.responder, int(k.port), k.action}
+		b.get(fk).adopt(most, records, false)
+	}
+	if unknown > 0 && len(s.w.snaps) > 0 {
+		found = append(found, Finding{Kind: "middle-only", Severity: "low", Message: fmt.Sprintf(
+			"%d connections were logged only by forwarding ENIs and neither end is an ENI of the snapshot", unknown)})
+	}
+	return found
+}
+
+// most gives the sums of the ENI that saw most, with when all of them saw it,
+// and the records of all.
+func (o *orphan) most() (*flowSum, int64) {
+	var best *flowSum
+	var all int64
+	for _, id := range sortedKeys(o.byENI, strings.Compare) {
+		f := o.byENI[id]
+		all += f.Records
+		if best == nil || f.Records > best.Records {
+			best = f
+		}
+	}
+	out := *best
+	for _, id := range sortedKeys(o.byENI, strings.Compare) {
+		f := o.byENI[id]
+		out.when(f.First, f.Last)
+		out.Days = mergeDays(out.Days, f.Days)
+		out.Hours |= f.Hours
+		out.synAck = out.synAck || f.synAck
+		if stronger(f.Method, out.Method) {
+			out.Method = f.Method
+		}
+	}
+	return &out, all
+}
+
+// adopt takes over what the middle saw; turned: seen from the responder.
+func (f *flowSum) adopt(m *flowSum, records int64, turned bool) {
+	own, key := f.Flow, *m
+	f.flags, f.syn, f.synAck = key.flags, key.syn, key.synAck
+	f.bytesIn, f.bytesOut = key.bytesIn, key.bytesOut
+	f.Flow = key.Flow
+	f.Account, f.Region, f.ENI, f.Side = own.Account, own.Region, own.ENI, own.Side
+	f.Protocol, f.Local, f.Peer, f.Port, f.Action = own.Protocol, own.Local, own.Peer, own.Port, own.Action
+	if turned {
+		f.PacketsIn, f.PacketsOut = f.PacketsOut, f.PacketsIn
+		f.bytesIn, f.bytesOut = f.bytesOut, f.bytesIn
+	}
+	f.SeenInMiddle, f.SeenByLog = true, true
+	f.MiddleRecords = records
+}
+
+// endAt gives the one ENI that holds the address; of several in overlapping
+// VPCs the one in the middle ENI's VPC.
+func (s *settler) endAt(a netip.Addr, middle string) *topology.NetworkInterface {
+	ends := s.w.at(a)
+	if len(ends) == 1 {
+		return ends[0]
+	}
+	m, _ := s.w.iface(middle)
+	if m == nil {
+		return nil
+	}
+	var out *topology.NetworkInterface
+	for _, i := range ends {
+		if i.VPC == m.VPC {
+			if out != nil {
+				return nil
+			}
+			out = i
+		}
+	}
+	return out
+}
+
+// translatedLegs reports traffic of a NAT's own address that belongs to no
+// connection through it: scans of its public address, mostly.
+func (s *settler) translatedLegs(through map[outsideLeg]bool) []Finding {
+	stray := map[string]int64{}
+	for i := range s.rows {
+		if r := &s.rows[i]; r.translated && !through[outsideLeg{r.ENI, r.Peer, r.Protocol, r.PeerPort}] {
+			stray[r.ENI] += r.Records
+		}
+	}
+	var found []Finding
+	for _, id := range sortedKeys(stray, strings.Compare) {
+		found = append(found, Finding{Kind: "nat-own-address", Severity: "info", Resource: id, Message: fmt.Sprintf(
+			"%d records of the NAT's own address belong to no connection through it; they make no rule", stray[id])})
+	}
+	return found
+}
+
+func compareMiddle(a, b middleKey) int {
+	for _, c := range []int{
+		a.opener.Compare(b.opener), a.responder.Compare(b.responder), int(a.proto) - int(b.proto),
+		int(a.port) - int(b.port), strings.Compare(string(a.side), string(b.side)),
+		strings.Compare(string(a.action), string(b.action)),
+	} {
+		if c != 0 {
+			return c
+		}
+	}
+	return 0
+}
+
+func sortedKeys[K comparable, V any](m map[K]V, compare func(a, b K) int) []K {
+	out := make([]K, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	slices.SortFunc(out, compare)
+	return out
+}
