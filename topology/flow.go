@@ -1,0 +1,109 @@
+package topology
+
+import (
+	"net/netip"
+
+	"github.com/flowcover/flowcover/topology/netset"
+)
+
+// End is one end of a flow: an interface, an address, or the interface and
+// which of its addresses. An address alone is looked up, and is outside where
+// nothing of the snapshot holds it.
+type End struct {
+	ENI  string
+	Addr netip.Addr
+}
+
+// FlowQuery is Query without text, for replaying many flows.
+type FlowQuery struct {
+	From, To End
+	// Columns is what the opener asks for: one column, or an interval that one
+	// SG rule must admit whole.
+	Columns netset.Columns
+	// ReplyPorts are the opener's own ports, to which the reply goes; the zero
+	// value asks for the whole ephemeral range.
+	ReplyPorts netset.Columns
+}
+
+// FlowVerdict is what becomes of a flow, with everything that decided.
+type FlowVerdict struct {
+	Request, Reply             Disposition
+	RequestChecks, ReplyChecks []Check
+	// Notes say what was assumed because the snapshot does not know it: a flow
+	// with notes was not followed to its end.
+	Notes []string
+	// Err is set where the walk could not start; the dispositions are empty.
+	Err error
+}
+
+// Admitted says whether request and reply both pass.
+func (v FlowVerdict) Admitted() bool { return v.Request.Delivered() && v.Reply.Delivered() }
+
+// Rules lists what decided, request first, in the order asked.
+func (v FlowVerdict) Rules() []RuleRef {
+	var out []RuleRef
+	for _, cs := range [...][]Check{v.RequestChecks, v.ReplyChecks} {
+		for _, c := range cs {
+			if c.Rule != (RuleRef{}) {
+				out = append(out, c.Rule)
+			}
+		}
+	}
+	return out
+}
+
+// Flow follows one flow, both ways, as Trace does, and builds no text.
+func (s *Snapshot) Flow(q FlowQuery) FlowVerdict {
+	from, to, err := s.ends(q)
+	if err != nil {
+		return FlowVerdict{Err: err}
+	}
+	request, reply := s.run(from, to, q.Columns, replyColumns(q.Columns, q.ReplyPorts), false)
+	v := FlowVerdict{Request: request.end, Reply: reply.end, RequestChecks: request.checks, ReplyChecks: reply.checks, Notes: request.notes}
+	if len(reply.notes) > 0 {
+		v.Notes = append(v.Notes[:len(v.Notes):len(v.Notes)], reply.notes...)
+	}
+	return v
+}
+
+func (s *Snapshot) ends(q FlowQuery) (from, to place, err error) {
+	a, b := q.From.Addr.Unmap(), q.To.Addr.Unmap()
+	var there []*NetworkInterface
+	if q.To.ENI != "" {
+		n, ok := s.ix.enis[q.To.ENI]
+		if !ok {
+			return from, to, &EndpointError{"to", q.To.ENI, "no such interface in the snapshot"}
+		}
+		if to.eni = n; !b.IsValid() {
+			if b, ok = firstOf(n, a.IsValid() && a.Is6()); !ok {
+				return from, to, &EndpointError{"to", q.To.ENI, "has no address of the other end's family"}
+			}
+		}
+		there = []*NetworkInterface{n}
+	}
+	if !b.IsValid() {
+		return from, to, &EndpointError{"to", q.To.Addr.String(), "want an interface or an address"}
+	}
+	to.addr = b
+	if q.From.ENI != "" {
+		n, ok := s.ix.enis[q.From.ENI]
+		if !ok {
+			return from, to, &EndpointError{"from", q.From.ENI, "no such interface in the snapshot"}
+		}
+		if !a.IsValid() {
+			if a, ok = firstOf(n, b.Is6()); !ok {
+				return from, to, &EndpointError{"from", q.From.ENI, "has no address of the other end's family"}
+			}
+		}
+		sub, ok := s.ix.subnets[n.Subnet]
+		if !ok {
+			return from, to, &EndpointError{"from", q.From.ENI, "its subnet " + n.Subnet + " is not in the snapshot"}
+		}
+		return place{n, sub, a}, to, nil
+	}
+	if !a.IsValid() {
+		return from, to, &EndpointError{"from", q.From.Addr.String(), "want an interface or an address"}
+	}
+	from, err = s.placeOf(a.String(), a, there)
+	return from, to, err
+}

@@ -1,0 +1,144 @@
+package topology
+
+import (
+	"fmt"
+	"math/bits"
+	"net/netip"
+
+	"github.com/flowcover/flowcover/topology/netset"
+)
+
+// nearestRule says in words which rule of some groups comes nearest to
+// admitting a packet: one that has the port and not the address, by the length
+// of the common prefix, before one that has the address and not the port.
+func (s *Snapshot) nearestRule(groups []string, d Direction, remote netip.Addr, cols netset.Columns) string {
+	best, text := -1, ""
+	for _, id := range groups {
+		g, ok := s.groups[id]
+		if !ok {
+			continue
+		}
+		for _, r := range g.rules(d) {
+			score, why := s.nearness(&r, remote, cols)
+			if score > best {
+				best, text = score, r.ref.String()+why
+			}
+		}
+	}
+	return text
+}
+
+func (s *Snapshot) nearness(r *readyRule, remote netip.Addr, cols netset.Columns) (int, string) {
+	port := r.cols.Contains(cols)
+	same := 0
+	if r.cols.Protocol() == cols.Protocol() {
+		same = 50
+	}
+	address, common := false, 0
+	switch {
+	case r.rule.Group != "":
+		common = 1
+	case r.rule.PrefixList != "":
+		address = s.matchesPrefix(r.rule, remote)
+		common = 1
+	default:
+		address = r.rule.CIDR.Contains(remote)
+		common = commonBits(r.rule.CIDR.Addr(), remote)
+	}
+	switch {
+	case port && !address:
+		return 1000 + common, ": the port matches, " + remote.String() + " does not"
+	case address:
+		return 500 + same, fmt.Sprintf(": the address matches, %s does not", cols)
+	}
+	return same + min(common, 32), ": neither the address nor the port matches"
+}
+
+func commonBits(a, b netip.Addr) int {
+	if a.BitLen() != b.BitLen() {
+		return 0
+	}
+	x, y := a.AsSlice(), b.AsSlice()
+	n := 0
+	for i := range x {
+		if d := x[i] ^ y[i]; d != 0 {
+			return n + bits.LeadingZeros8(d)
+		}
+		n += 8
+	}
+	return n
+}
+
+// nearestEntry says which later entry of an ACL would have allowed.
+func (s *Snapshot) nearestEntry(acl string, d Direction, remote netip.Addr, cols netset.Columns) string {
+	a, ok := s.acls[acl]
+	if !ok {
+		return ""
+	}
+	best, text := -1, ""
+	for _, e := range a.entries(d) {
+		if !e.entry.Allow {
+			continue
+		}
+		port, address := e.cols.Contains(cols), e.entry.CIDR.Contains(remote)
+		score, why := commonBits(e.entry.CIDR.Addr(), remote), ": neither the address nor the port matches"
+		switch {
+		case port && address:
+			score, why = 2000, ": it allows, and comes after the deny"
+		case port:
+			score, why = 1000+score, ": the port matches, "+remote.String()+" does not"
+		case address && e.cols.Overlaps(cols):
+			score, why = 800, fmt.Sprintf(": it allows %s only", e.cols)
+		case address:
+			score, why = 500, fmt.Sprintf(": the address matches, %s does not", cols)
+		}
+		if score > best {
+			best, text = score, e.ref.String()+" allow "+e.cols.String()+" "+e.entry.CIDR.String()+why
+		}
+	}
+	return text
+}
+
+// nearestRoute names another route table of the VPC that has a route, or the
+// route of this one with the longest common prefix.
+func (x *index) nearestRoute(t *RouteTable, dst netip.Addr) string {
+	for _, id := range sortedKeys(x.routeTables) {
+		other := x.routeTables[id]
+		if other == t || other.VPC != t.VPC {
+			continue
+		}
+		if r, ok := x.compileRoutes(other).lookup(dst); ok && r.State != StateBlackhole {
+			return fmt.Sprintf("%s, of the same VPC, routes it to %s", other.ID, r.Target)
+		}
+	}
+	best, text := -1, ""
+	for i := range t.Routes {
+		if r := &t.Routes[i]; r.PrefixList == "" && r.Destination.Addr().Is6() == dst.Is6() {
+			if n := commonBits(r.Destination.Addr(), dst); n > best {
+				best, text = n, fmt.Sprintf("%s has a route to %s", t.ID, r.Destination)
+			}
+		}
+	}
+	return text
+}
+
+// nearestTransit names another table of the gateway that has a route.
+func (x *index) nearestTransit(t *TransitGatewayRouteTable, dst netip.Addr) string {
+	for _, id := range sortedKeys(x.transitRT) {
+		other := x.transitRT[id]
+		if other.table == t || other.table.TransitGateway != t.TransitGateway {
+			continue
+		}
+		if r, ok := other.routes().lookup(dst); ok && !r.blackhole {
+			return fmt.Sprintf("%s, of the same gateway, routes it to %s", other.table.ID, r.attachment)
+		}
+	}
+	for _, id := range sortedKeys(x.attachments) {
+		for _, a := range x.attachments[id] {
+			if v, ok := x.vpcs[a.Resource]; ok && a.TransitGateway == t.TransitGateway && holds(v.CIDRs, dst) {
+				return fmt.Sprintf("%s attaches %s, which holds the address, and does not propagate to %s", a.ID, v.ID, t.ID)
+			}
+		}
+	}
+	return ""
+}

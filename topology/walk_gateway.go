@@ -1,0 +1,435 @@
+package topology
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/flowcover/flowcover/topology/netset"
+)
+
+// toInternet leaves by an internet gateway, which turns a private source into
+// the public address that belongs to it.
+func (w *walker) toInternet(sub *Subnet, id string) {
+	if g, ok := w.x.gateways[id]; ok && g.VPC != sub.VPC {
+		w.stop(NullRouted, "internet-gateway", id, "it is not attached to %s", sub.VPC)
+		return
+	}
+	w.node(sub.VPC)
+	w.node(id)
+	if unroutable(w.dst) {
+		w.stop(NullRouted, "internet-gateway", id, "the internet does not route %s", w.dst)
+		return
+	}
+	if w.dst.Is4() {
+		if !w.publish() {
+			w.stop(DeniedIn, "internet-gateway", id, "%s has no public address", w.src)
+			return
+		}
+	} else if unroutable(w.src) {
+		w.stop(DeniedIn, "internet-gateway", id, "%s is not an address of the internet", w.src)
+		return
+	}
+	w.srcENI, w.via = nil, overGateway
+	if w.known(w.dst) {
+		w.pass("internet-gateway", id, "leaves as %s, for a public address of the snapshot", w.src)
+		w.enterInternet()
+		return
+	}
+	w.exit = exit{kind: exitInternet, id: id, vpc: sub.VPC}
+	w.stop(ExitsNetwork, "internet-gateway", id, "leaves as %s", w.src)
+}
+
+// publish turns the source into its public address. An appliance that has one
+// and forwards for an address that has none is taken to translate.
+func (w *walker) publish() bool {
+	if w.sender != nil {
+		if a, ok := w.sender.PublicAddresses[w.src.String()]; ok {
+			w.src = a
+			return true
+		}
+	}
+	if w.relay == nil || w.relay == w.sender {
+		return false
+	}
+	private, ok := firstOf(w.relay, false)
+	if !ok {
+		return false
+	}
+	public, ok := w.relay.PublicAddresses[private.String()]
+	if !ok {
+		return false
+	}
+	w.note("%s forwards for %s: taken to translate to its own address", w.nodeOf(w.relay), w.src)
+	w.translate(w.relay, private)
+	w.src = public
+	return true
+}
+
+// translate puts a translator's address in the place of the source.
+func (w *walker) translate(n *NetworkInterface, to netip.Addr) {
+	if !w.reply {
+		w.nats = append(w.nats, session{n, w.sender, w.src, w.dst, w.back})
+		w.back = replyColumns(w.cols, netset.Columns{})
+	}
+	w.src, w.sender, w.srcENI = to, n, nil
+}
+
+// known says whether a public address belongs to an interface here.
+func (w *walker) known(a netip.Addr) bool {
+	if a.Is4() {
+		return len(w.x.eniAtPublic[a]) > 0
+	}
+	return slices.ContainsFunc(w.s.InterfacesAt(a), func(n *NetworkInterface) bool { return w.x.internetOf[n.VPC] != nil })
+}
+
+// enterInternet brings the packet from the internet to a public address.
+func (w *walker) enterInternet() {
+	if w.steps++; w.steps > maxSteps {
+		w.stop(NullRouted, "internet-gateway", "", "the routes lead in circles")
+		return
+	}
+	w.via, w.az = overGateway, nil
+	here := w.x.eniAtPublic[w.dst]
+	if w.dst.Is6() {
+		here = w.s.InterfacesAt(w.dst)
+	}
+	if len(here) == 0 {
+		w.stop(NullRouted, "internet-gateway", "", "no interface has the public address %s", w.dst)
+		return
+	}
+	n := here[0]
+	g, ok := w.x.internetOf[n.VPC]
+	if !ok {
+		w.stop(NullRouted, "vpc", n.VPC, "no internet gateway is attached")
+		return
+	}
+	w.node(g.ID)
+	if w.dst.Is4() {
+		public := w.dst
+		for _, private := range sortedKeys(n.PublicAddresses) {
+			if n.PublicAddresses[private] == public {
+				w.dst = netip.MustParseAddr(private)
+				break
+			}
+		}
+		w.pass("internet-gateway", g.ID, "%s is %s of %s", public, w.dst, n.ID)
+	}
+	w.fromGateway(g.ID, n.VPC)
+}
+
+// fromGateway brings the packet from a gateway into its VPC: along the
+// gateway's own route table where it has one.
+func (w *walker) fromGateway(id, vpc string) {
+	if t, ok := w.x.gatewayRT[id]; ok {
+		if p, r, ok := t.routes().longest(w.dst); ok && r.Target != "local" && r.State != StateBlackhole {
+			ref := r.ref(t.table.ID)
+			w.hop(Hop{Kind: "route-table", Resource: t.table.ID, Rule: &ref, Verdict: Pass, Detail: w.dst.String() + " by " + p.String() + " to " + r.Target})
+			w.node(vpc)
+			w.follow(&Subnet{ID: id, VPC: vpc}, r)
+			return
+		}
+	}
+	w.intoVPC(vpc, nil)
+}
+
+// toEgressOnly leaves by an egress-only internet gateway.
+func (w *walker) toEgressOnly(sub *Subnet, id string) {
+	w.node(sub.VPC)
+	w.node(id)
+	switch {
+	case w.dst.Is4() || unroutable(w.dst):
+		w.stop(NullRouted, "egress-only-internet-gateway", id, "the internet does not route %s over IPv6", w.dst)
+	case unroutable(w.src):
+		w.stop(DeniedIn, "egress-only-internet-gateway", id, "%s is not an address of the internet", w.src)
+	default:
+		w.exit = exit{kind: exitEgressOnly, id: id, vpc: sub.VPC}
+		w.stop(ExitsNetwork, "egress-only-internet-gateway", id, "leaves as %s", w.src)
+	}
+}
+
+// toVPN leaves by a virtual private gateway.
+func (w *walker) toVPN(sub *Subnet, id string) {
+	g, ok := w.x.gateways[id]
+	if ok && g.VPC != sub.VPC {
+		w.stop(NullRouted, "vpn-gateway", id, "it is not attached to %s", sub.VPC)
+		return
+	}
+	w.node(sub.VPC)
+	w.node(id)
+	if ok && g.Destinations != nil && !holds(g.Destinations, w.dst) {
+		w.stop(NoRoute, "vpn-gateway", id, "none of its connections routes %s", w.dst)
+		return
+	}
+	w.exit = exit{kind: exitGateway, id: id, vpc: sub.VPC}
+	w.stop(ExitsNetwork, "vpn-gateway", id, "leaves for %s", w.dst)
+}
+
+// toNAT sends the packet through a NAT gateway, whose subnet has an ACL and a
+// route table of its own.
+func (w *walker) toNAT(sub *Subnet, id string) {
+	g, ok := w.x.gateways[id]
+	if !ok {
+		w.node(sub.VPC)
+		w.note("NAT gateway %s is not in the snapshot", id)
+		w.exit = exit{kind: exitGateway, id: id, vpc: sub.VPC}
+		w.node(id)
+		w.stop(ExitsNetwork, "nat-gateway", id, "the gateway is not in the snapshot")
+		return
+	}
+	at, n := w.x.subnets[g.Subnet], w.natInterface(g)
+	if at == nil || n == nil || g.State != "" && g.State != "available" {
+		w.stop(NullRouted, "nat-gateway", id, "it is %s, or its interface or subnet %s is not in the snapshot", g.State, g.Subnet)
+		return
+	}
+	w.node(sub.VPC)
+	if at != sub && !w.acl(at, Ingress) {
+		w.end = DeniedIn
+		return
+	}
+	w.node(id)
+	if p := w.cols.First.Protocol(); !p.HasPorts() && p != netset.ICMP {
+		w.stop(DeniedIn, "nat-gateway", id, "it translates TCP, UDP and ICMP only")
+		return
+	}
+	private, ok := firstOf(n, false)
+	if !ok || w.dst.Is6() && !nat64(w.dst) {
+		w.stop(DeniedIn, "nat-gateway", id, "it cannot carry %s", w.dst)
+		return
+	}
+	w.pass("nat-gateway", id, "%s becomes %s", w.src, private)
+	w.translate(n, private)
+	if nat64(w.dst) {
+		b := w.dst.As16()
+		w.dst = netip.AddrFrom4([4]byte(b[12:]))
+	}
+	w.fromHostNamed(at)
+}
+
+// fromHostNamed goes on from a translator's subnet, also to a neighbour.
+func (w *walker) fromHostNamed(at *Subnet) {
+	w.node(at.ID)
+	w.fromHost(at)
+}
+
+func (w *walker) natInterface(g *Gateway) *NetworkInterface {
+	for _, id := range g.ENIs {
+		if n, ok := w.x.enis[id]; ok {
+			return n
+		}
+	}
+	return nil
+}
+
+// untranslate has a translator hand a reply on to the one who asked.
+func (w *walker) untranslate(n *NetworkInterface) {
+	last := len(w.nats) - 1
+	s := w.nats[last]
+	w.nats = w.nats[:last]
+	w.pass("nat-gateway", w.nodeOf(n), "%s becomes %s, a connection that it knows", w.dst, s.src)
+	w.src, w.dst, w.cols, w.sender = s.dst, s.src, s.cols, n
+	sub, ok := w.x.subnets[n.Subnet]
+	if !ok {
+		w.stop(NullRouted, "network-interface", n.ID, "its subnet %s is not in the snapshot", n.Subnet)
+		return
+	}
+	w.az = sub
+	if holds(sub.CIDRs, w.dst) {
+		w.fromHost(sub)
+		return
+	}
+	// The path names the translator's subnet on one of its sides only, as on
+	// the way out.
+	if !w.acl(sub, Egress) {
+		w.end = DeniedOut
+		return
+	}
+	w.route(sub)
+}
+
+// toEndpoint goes to a gateway endpoint, or through a gateway load balancer's.
+func (w *walker) toEndpoint(sub *Subnet, id string) {
+	e, ok := w.x.endpoints[id]
+	w.node(sub.VPC)
+	if !ok || !strings.EqualFold(e.Type, "GatewayLoadBalancer") {
+		w.node(id)
+		w.exit = exit{kind: exitGateway, id: id, vpc: sub.VPC}
+		w.stop(ExitsNetwork, "vpc-endpoint", id, "leaves for the service")
+		return
+	}
+	var at *Subnet
+	for _, s := range e.Subnets {
+		if at == nil {
+			at = w.x.subnets[s]
+		}
+	}
+	if at == nil {
+		w.node(id)
+		w.stop(NullRouted, "vpc-endpoint", id, "its subnet is not in the snapshot")
+		return
+	}
+	if at != sub && !w.acl(at, Ingress) {
+		w.end = DeniedIn
+		return
+	}
+	w.node(id)
+	w.note("the appliances behind %s are taken to let everything pass", id)
+	w.srcENI = nil
+	w.fromHost(at)
+}
+
+// toAppliance sends the packet through an instance that forwards.
+func (w *walker) toAppliance(sub *Subnet, id string) {
+	n, ok := w.x.enis[id]
+	if ns := w.x.eniOfInstance[id]; !ok && len(ns) > 0 {
+		n, ok = ns[0], true
+	}
+	if !ok {
+		w.stop(NullRouted, "network-interface", id, "the route's target is not in the snapshot")
+		return
+	}
+	at := w.x.subnets[n.Subnet]
+	if at == nil || n.SourceDestCheck {
+		w.stop(NullRouted, "network-interface", n.ID, "it drops what is not addressed to it: its source/destination check is on, or its subnet is not known")
+		return
+	}
+	w.node(sub.VPC)
+	if at != sub && !w.acl(at, Ingress) {
+		w.end = DeniedIn
+		return
+	}
+	w.node(w.nodeOf(n))
+	if !w.groups(n, Ingress) {
+		w.end = DeniedIn
+		return
+	}
+	if last := len(w.nats) - 1; w.reply && last >= 0 && w.nats[last].eni == n {
+		w.untranslate(n)
+		return
+	}
+	w.note("%s is taken to forward what reaches it", w.nodeOf(n))
+	w.relay, w.srcENI = n, nil
+	if !w.groups(n, Egress) {
+		w.end = DeniedOut
+		return
+	}
+	w.fromHost(at)
+}
+
+// comeBack brings a reply in by the way its request went out.
+func (w *walker) comeBack(e exit) {
+	switch e.kind {
+	case exitInternet:
+		w.enterInternet()
+	case exitEgressOnly, exitGateway:
+		w.node(e.id)
+		w.fromGateway(e.id, e.vpc)
+	case exitPeering:
+		w.via = overPeering
+		w.intoVPC(e.vpc, nil)
+	case exitTable:
+		w.node(e.attachment.TransitGateway)
+		w.intoAttached(e.attachment)
+	default:
+		if e.attachment == nil || e.attachment.ResourceType == AttachVPC {
+			w.note("the way back lies outside the snapshot: taken as open")
+			w.stop(ExitsNetwork, "edge", "", "the way back lies outside the snapshot")
+			return
+		}
+		if e.attachment.ResourceType == AttachDX {
+			w.node(e.attachment.Resource)
+		}
+		w.enterTransit(e.attachment)
+	}
+}
+
+// fromOutside brings a packet from an address that is not in the snapshot. A
+// public destination is reached by its internet gateway; a private one by the
+// way that its own subnet would answer.
+func (w *walker) fromOutside(to place) {
+	w.via = overGateway
+	if w.dst.Is4() && w.known(w.dst) {
+		w.enterInternet()
+		return
+	}
+	sub, vpc := w.target(to)
+	if vpc == "" {
+		w.stop(ExitsNetwork, "edge", "", "neither %s nor %s is in the snapshot", w.src, w.dst)
+		return
+	}
+	var t *vpcTable
+	if sub != nil {
+		t = w.x.tableOf(sub.ID)
+	} else {
+		t = w.x.mainRT[vpc]
+	}
+	if t == nil {
+		w.stop(NullRouted, "vpc", vpc, "no route table shows by which way %s would come in", w.src)
+		return
+	}
+	r, ok := t.routes().lookup(w.src)
+	if !ok || r.State == StateBlackhole {
+		w.stop(NullRouted, "route-table", t.table.ID, "no route leads back to %s: there is no way in from there", w.src)
+		return
+	}
+	switch kind, _, _ := strings.Cut(r.Target, "-"); {
+	case kind == "vgw":
+		w.node(r.Target)
+		w.fromGateway(r.Target, vpc)
+	case kind == "tgw":
+		w.fromTransit(vpc, r.Target)
+	case kind == "pcx":
+		w.via = overPeering
+		w.intoVPC(vpc, nil)
+	case kind == "igw" && w.dst.Is6() && len(w.s.InterfacesAt(w.dst)) > 0:
+		w.enterInternet()
+	default:
+		w.stop(NullRouted, "route-table", t.table.ID, "%s would come from %s, which lets no such connection in", w.src, r.Target)
+	}
+}
+
+// target finds the subnet and VPC of a destination for a packet from outside.
+func (w *walker) target(to place) (*Subnet, string) {
+	n := to.eni
+	if here := w.s.InterfacesAt(w.dst); n == nil && len(here) > 0 {
+		n = here[0]
+	}
+	if n != nil {
+		return w.x.subnets[n.Subnet], n.VPC
+	}
+	vpcs, ok := w.x.vpcAt.lookup(w.dst)
+	if !ok {
+		return nil, ""
+	}
+	for _, v := range vpcs {
+		if sub, ok := w.s.SubnetOf(v, w.dst); ok {
+			return sub, v
+		}
+	}
+	return nil, vpcs[0]
+}
+
+// fromTransit brings a packet from outside through a transit gateway: by the
+// attachment to which the VPC's own table would send the answer.
+func (w *walker) fromTransit(vpc, tgw string) {
+	a, ok := w.x.attachmentOf[[2]string{tgw, vpc}]
+	if !ok || a.RouteTable == "" || w.x.transitRT[a.RouteTable] == nil {
+		w.stop(NullRouted, "transit-gateway", tgw, "no table shows by which attachment %s would come in", w.src)
+		return
+	}
+	r, ok := w.x.transitRT[a.RouteTable].routes().lookup(w.src)
+	if ok && !r.blackhole {
+		for _, in := range w.x.attachments[r.attachment] {
+			if in.TransitGateway != tgw || in.ResourceType == AttachVPC {
+				continue
+			}
+			if in.ResourceType == AttachDX {
+				w.node(in.Resource)
+			}
+			w.via = overTransit
+			w.enterTransit(in)
+			return
+		}
+	}
+	w.stop(NullRouted, "tgw-route-table", a.RouteTable, "no route leads back to %s outside: there is no way in from there", w.src)
+}

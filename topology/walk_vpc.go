@@ -1,0 +1,294 @@
+package topology
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/flowcover/flowcover/topology/netset"
+)
+
+// fromPlace sends the packet from an interface, or from an address of a subnet
+// that no interface holds (then no security group is asked).
+func (w *walker) fromPlace(p place) {
+	if p.subnet == nil {
+		w.stop(NullRouted, "network-interface", p.eni.ID, "its subnet %s is not in the snapshot", p.eni.Subnet)
+		return
+	}
+	if p.eni == nil {
+		w.note("no interface holds %s: followed from %s as if one did, without a security group", p.addr, p.subnet.ID)
+		w.fromSubnet(p.subnet)
+		return
+	}
+	w.node(w.nodeOf(p.eni))
+	if slices.Contains(p.eni.Addresses, w.dst) {
+		w.landed = p.eni
+		w.stop(Accepted, "network-interface", p.eni.ID, "%s is its own address", w.dst)
+		return
+	}
+	if w.service(p.eni) {
+		return
+	}
+	if !w.groups(p.eni, Egress) {
+		w.end = DeniedOut
+		return
+	}
+	w.fromHost(p.subnet)
+}
+
+// service answers for what every instance reaches without a route, a security
+// group or an ACL: the metadata, time and DNS services of its VPC.
+func (w *walker) service(n *NetworkInterface) bool {
+	c := w.cols.First
+	if c != w.cols.Last {
+		return false
+	}
+	dns := c == netset.ColumnOf(netset.UDP, 53) || c == netset.ColumnOf(netset.TCP, 53)
+	resolver := false
+	if v, ok := w.x.vpcs[n.VPC]; ok && dns {
+		for _, p := range v.CIDRs {
+			resolver = resolver || p.Addr().Is4() && p.Addr().Next().Next() == w.dst
+		}
+	}
+	switch w.dst {
+	case metadata4, metadata6, dns4, dns6, time4, time6:
+		resolver = true
+	}
+	if resolver {
+		w.landed = n
+		w.stop(Accepted, "network-interface", n.ID, "%s is answered beside the instance: no rule, entry or route is asked", w.dst)
+	}
+	return resolver
+}
+
+var (
+	metadata4 = netip.MustParseAddr("169.254.169.254")
+	metadata6 = netip.MustParseAddr("fd00:ec2::254")
+	dns4      = netip.MustParseAddr("169.254.169.253")
+	dns6      = netip.MustParseAddr("fd00:ec2::253")
+	time4     = netip.MustParseAddr("169.254.169.123")
+	time6     = netip.MustParseAddr("fd00:ec2::123")
+)
+
+// fromHost sends the packet from a host in a subnet: straight to a neighbour,
+// or out of the subnet.
+func (w *walker) fromHost(sub *Subnet) {
+	if !holds(sub.CIDRs, w.dst) {
+		w.fromSubnet(sub)
+		return
+	}
+	w.az = sub
+	n := w.interfaceIn(sub.VPC, w.dst)
+	if n == nil {
+		w.stop(NeighborUnreachable, "subnet", sub.ID, "no interface holds %s", w.dst)
+		return
+	}
+	w.pass("subnet", sub.ID, "%s is in the same subnet: no ACL, no route", w.dst)
+	w.arrive(n)
+}
+
+// fromSubnet takes the packet out of a subnet: its ACL, then its route table.
+func (w *walker) fromSubnet(sub *Subnet) {
+	w.node(sub.ID)
+	w.az = sub
+	if !w.acl(sub, Egress) {
+		w.end = DeniedOut
+		return
+	}
+	w.route(sub)
+}
+
+// route follows the route table of a subnet.
+func (w *walker) route(sub *Subnet) {
+	if w.steps++; w.steps > maxSteps {
+		w.stop(NullRouted, "subnet", sub.ID, "the routes lead in circles")
+		return
+	}
+	r, ok := w.lookup(sub)
+	if ok {
+		w.follow(sub, r)
+	}
+}
+
+// lookup asks a subnet's route table; where it gives no usable route the walk
+// has ended.
+func (w *walker) lookup(sub *Subnet) (*Route, bool) {
+	t := w.x.tableOf(sub.ID)
+	if t == nil {
+		w.note("no route table of %s is in the snapshot: taken as the local routes alone", sub.ID)
+		if v, ok := w.x.vpcs[sub.VPC]; ok && holds(v.CIDRs, w.dst) {
+			return &Route{Target: "local", State: StateActive}, true
+		}
+		w.stop(NoRoute, "route-table", sub.ID, "no route table was read, and %s is not local", w.dst)
+		return nil, false
+	}
+	c := Check{Kind: KindRoute, Resource: t.table.ID, Subnet: sub.ID, Direction: Egress, Remote: w.dst, Columns: w.cols}
+	p, r, ok := t.routes().longest(w.dst)
+	if !ok {
+		w.checks = append(w.checks, c)
+		w.end = NoRoute
+		if w.text {
+			detail := fmt.Sprintf("no route matches %s", w.dst)
+			if lists := w.x.unreadLists(t.table); lists != "" {
+				detail += "; the entries of " + lists + " were not read"
+			}
+			w.hops = append(w.hops, Hop{Kind: "route-table", Resource: t.table.ID, Verdict: Refuse, Detail: detail,
+				Nearest: w.x.nearestRoute(t.table, w.dst)})
+		}
+		return nil, false
+	}
+	ref := r.ref(t.table.ID)
+	c.Rule, c.Allow = ref, r.State != StateBlackhole && r.Target != ""
+	w.checks = append(w.checks, c)
+	if !c.Allow {
+		w.end = NullRouted
+		w.hop(Hop{Kind: "route-table", Resource: t.table.ID, Rule: &ref, Verdict: Refuse, Detail: "the route is a blackhole: its target " + r.Target + " is gone"})
+		return nil, false
+	}
+	if w.text {
+		w.hops = append(w.hops, Hop{Kind: "route-table", Resource: t.table.ID, Rule: &ref, Verdict: Pass, Detail: fmt.Sprintf("%s by %s to %s", w.dst, p, r.Target)})
+	}
+	return r, true
+}
+
+// follow goes to a route's target.
+func (w *walker) follow(sub *Subnet, r *Route) {
+	kind, _, _ := strings.Cut(r.Target, "-")
+	switch kind {
+	case "local":
+		w.node(sub.VPC)
+		w.intoVPC(sub.VPC, sub)
+	case "tgw":
+		w.toTransit(sub, r.Target)
+	case "pcx":
+		w.toPeer(sub, r.Target)
+	case "igw":
+		w.toInternet(sub, r.Target)
+	case "eigw":
+		w.toEgressOnly(sub, r.Target)
+	case "nat":
+		w.toNAT(sub, r.Target)
+	case "vgw":
+		w.toVPN(sub, r.Target)
+	case "vpce":
+		w.toEndpoint(sub, r.Target)
+	case "eni", "i":
+		w.toAppliance(sub, r.Target)
+	default:
+		w.node(sub.VPC)
+		w.node(r.Target)
+		w.exit = exit{kind: exitGateway, id: r.Target, vpc: sub.VPC}
+		w.stop(ExitsNetwork, "gateway", r.Target, "leaves the snapshot")
+	}
+}
+
+// intoVPC delivers the packet inside a VPC. from is the subnet of that VPC that
+// it comes from; nil: a gateway or a peering, which lie in none.
+func (w *walker) intoVPC(vpc string, from *Subnet) {
+	w.node(vpc)
+	sub, ok := w.s.SubnetOf(vpc, w.dst)
+	if !ok {
+		w.stop(NullRouted, "vpc", vpc, "no subnet holds %s", w.dst)
+		return
+	}
+	w.node(sub.ID)
+	w.az = sub
+	if from != sub && !w.acl(sub, Ingress) {
+		w.end = DeniedIn
+		return
+	}
+	n := w.interfaceIn(vpc, w.dst)
+	if n == nil {
+		w.stop(NeighborUnreachable, "subnet", sub.ID, "no interface holds %s", w.dst)
+		return
+	}
+	w.arrive(n)
+}
+
+// interfaceIn finds the interface of a VPC that holds an address.
+func (w *walker) interfaceIn(vpc string, a netip.Addr) *NetworkInterface {
+	for _, n := range w.x.eniAt[a] {
+		if n.VPC == vpc {
+			return n
+		}
+	}
+	delegated, _ := w.x.delegated.lookup(a)
+	for _, n := range delegated {
+		if n.VPC == vpc {
+			return n
+		}
+	}
+	return nil
+}
+
+// arrive ends the packet at an interface, or has a translator hand a reply on.
+func (w *walker) arrive(n *NetworkInterface) {
+	w.node(w.nodeOf(n))
+	if last := len(w.nats) - 1; w.reply && last >= 0 && w.nats[last].eni == n {
+		w.untranslate(n)
+		return
+	}
+	if kind := forwards(n.Type); kind != "" {
+		w.stop(DeniedIn, kind, w.nodeOf(n), "%s only forwards connections that it knows", n.ID)
+		return
+	}
+	if g, ok := w.x.natAt[n.ID]; ok {
+		w.stop(DeniedIn, "nat-gateway", g.ID, "%s only forwards connections that it knows", n.ID)
+		return
+	}
+	if !w.groups(n, Ingress) {
+		w.end = DeniedIn
+		return
+	}
+	w.landed = n
+	w.stop(Accepted, "network-interface", n.ID, "delivered")
+}
+
+// forwards names the kind of an interface that ends no connection.
+func forwards(interfaceType string) string {
+	switch interfaceType {
+	case "nat_gateway", "natGateway":
+		return "nat-gateway"
+	case "transit_gateway":
+		return "transit-gateway"
+	case "gateway_load_balancer", "gateway_load_balancer_endpoint":
+		return "gateway-load-balancer"
+	}
+	return ""
+}
+
+// toPeer crosses a VPC peering connection, which leads no further than the
+// peer's own addresses.
+func (w *walker) toPeer(sub *Subnet, id string) {
+	p, ok := w.x.peerings[id]
+	if !ok {
+		w.node(sub.VPC)
+		w.note("peering connection %s is not in the snapshot", id)
+		w.exit = exit{kind: exitPeering, id: id, vpc: sub.VPC}
+		w.stop(ExitsNetwork, "peering", id, "the connection is not in the snapshot")
+		return
+	}
+	if p.Status != "" && p.Status != "active" {
+		w.stop(NullRouted, "peering", id, "the connection is %s", p.Status)
+		return
+	}
+	far := p.Accepter
+	if far.VPC == sub.VPC {
+		far = p.Requester
+	}
+	w.node(sub.VPC)
+	w.via = overPeering
+	if _, ok := w.x.vpcs[far.VPC]; !ok {
+		if len(far.CIDRs) > 0 && !holds(far.CIDRs, w.dst) {
+			w.stop(NullRouted, "peering", id, "%s is no address of %s", w.dst, far.VPC)
+			return
+		}
+		w.note("%s, the peer by %s, is not in the snapshot", far.VPC, id)
+		w.exit = exit{kind: exitPeering, id: id, vpc: sub.VPC}
+		w.stop(ExitsNetwork, "peering", id, "%s is not in the snapshot", far.VPC)
+		return
+	}
+	w.pass("peering", id, "%s to %s", sub.VPC, far.VPC)
+	w.intoVPC(far.VPC, nil)
+}
