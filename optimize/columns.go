@@ -62,7 +62,7 @@ func (in *instance[T]) windows(steps []slabRun, do func(i, j int, slabs []slab, 
 			do(i, j, in.slabs[first:last+1], cols)
 		}
 	}
-	if m > 1 && in.slabs[0].cols.First.Protocol() != in.slabs[len(in.slabs)-1].cols.First.Protocol() {
+	if in.slabs[0].cols.First.Protocol() != in.slabs[len(in.slabs)-1].cols.Last.Protocol() {
 		do(0, m, in.slabs, netset.AllColumns())
 	}
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // slab: the addresses that need every column of an interval. Slabs are disjoint
-// in columns, sorted, and never cross a protocol.
+// in columns, sorted, and cross no part of the axis.
 type slab struct {
 	cols   netset.Columns
 	blocks []block // sorted, disjoint, each in one zone
@@ -59,19 +59,63 @@ func slabsOf(p *Problem, w *weighing, pre *netset.Set) []slab {
 	return out
 }
 
-// byProtocol cuts an interval that spans protocols at their borders.
+// axis holds the parts of the column axis in which an interval can be one rule,
+// and last the protocols without ports or types, each a column of its own.
+var axis = [...]netset.Columns{
+	netset.ProtocolColumns(netset.TCP), netset.ProtocolColumns(netset.UDP),
+	netset.ProtocolColumns(netset.ICMP), netset.ProtocolColumns(netset.ICMPv6),
+	{First: netset.ProtocolColumns(netset.ICMPv6).Last + 1, Last: netset.NumColumns - 1},
+}
+
+// byProtocol cuts an interval at the borders of the axis's parts.
 func byProtocol(c netset.Columns) []netset.Columns {
-	if c.First.Protocol() == c.Last.Protocol() {
-		return []netset.Columns{c}
-	}
 	var out []netset.Columns
-	for at := c.First; at <= c.Last; {
-		end := min(c.Last, netset.ProtocolColumns(at.Protocol()).Last)
-		if at.Protocol() != end.Protocol() || end < at {
-			end = at // the spare columns of the last block
+	for _, part := range axis {
+		if part.Overlaps(c) {
+			out = append(out, netset.Columns{First: max(c.First, part.First), Last: min(c.Last, part.Last)})
 		}
-		out = append(out, netset.Columns{First: at, Last: end})
-		at = end + 1
+	}
+	return out
+}
+
+// samePart says whether both columns lie in one part of the axis.
+func samePart(a, b netset.Column) bool {
+	for _, part := range axis {
+		if a <= part.Last {
+			return part.First <= b && b <= part.Last
+		}
+	}
+	return false
+}
+
+// other says whether the slab lies among the protocols without ports or types.
+func (s slab) other() bool { return s.cols.First >= axis[len(axis)-1].First }
+
+// sealed says whether only a rule for all traffic can open the slab.
+func (s slab) sealed() bool { return s.cols.First.Protocol() != s.cols.Last.Protocol() }
+
+// seal splits runs of protocols without ports, which take a rule each. Where the
+// same addresses need more of them than there may be rules, only a rule for all
+// traffic can be meant, and the run stays one slab.
+func seal(slabs []slab, limit int) []slab {
+	if !slices.ContainsFunc(slabs, slab.sealed) {
+		return slabs
+	}
+	var out []slab
+	for _, s := range slabs {
+		n := 0
+		for _, o := range slabs {
+			if o.other() && slices.Equal(o.blocks, s.blocks) {
+				n += o.cols.Len()
+			}
+		}
+		if !s.sealed() || n > limit {
+			out = append(out, s)
+			continue
+		}
+		for c := s.cols.First; c <= s.cols.Last; c++ {
+			out = append(out, slab{netset.Columns{First: c, Last: c}, s.blocks})
+		}
 	}
 	return out
 }
@@ -114,7 +158,7 @@ func fuse(s []slab) []slab {
 	var out []slab
 	for _, sl := range s {
 		if n := len(out); n > 0 && out[n-1].cols.Last+1 == sl.cols.First &&
-			out[n-1].cols.Last.Protocol() == sl.cols.First.Protocol() && slices.Equal(out[n-1].blocks, sl.blocks) {
+			samePart(out[n-1].cols.Last, sl.cols.First) && slices.Equal(out[n-1].blocks, sl.blocks) {
 			out[n-1].cols.Last = sl.cols.Last
 			continue
 		}

@@ -115,11 +115,15 @@ type kind[T any] struct {
 	// join lowers dst[i+j+1] to a[i]+b[j] wherever that is less. Index i of a
 	// table stands for i+1 rules. What lies beyond dst is dropped.
 	join func(dst, a, b []T)
+	// merge lowers dst[i+j] to a[i]+b[j]. Here index k stands for k rules.
+	merge func(dst, a, b []T)
+	// lower lowers dst[n+k] to src[k]+c, for a dst that does not ascend.
+	lower func(dst, src []T, c T, n int)
 }
 
 var (
-	wordKind = kind[word]{bits: wordBits, inf: infWord, of: func(n uint64) word { return word(n) }, ofBig: func(n *big.Int) word { return word(n.Int64()) }, join: joinWord}
-	wideKind = kind[wide]{bits: wideBits, inf: infWide, of: func(n uint64) wide { return wide{n} }, ofBig: wideOf, join: joinWide}
+	wordKind = kind[word]{bits: wordBits, inf: infWord, of: func(n uint64) word { return word(n) }, ofBig: func(n *big.Int) word { return word(n.Int64()) }, join: joinWord, merge: mergeWord, lower: lowerWord}
+	wideKind = kind[wide]{bits: wideBits, inf: infWide, of: func(n uint64) wide { return wide{n} }, ofBig: wideOf, join: joinWide, merge: mergeWide, lower: lowerWide}
 )
 
 func wideOf(n *big.Int) wide {
@@ -158,6 +162,55 @@ func joinWide(dst, a, b []wide) {
 			if s := x.add(y); s.less(d[j]) {
 				d[j] = s
 			}
+		}
+	}
+}
+
+func mergeWord(dst, a, b []word) {
+	for i, x := range a {
+		if i >= len(dst) {
+			return
+		}
+		if x >= infWord {
+			continue
+		}
+		d := dst[i:]
+		bb := b[:min(len(b), len(d))]
+		d = d[:len(bb)]
+		for j, y := range bb {
+			d[j] = min(d[j], x+y)
+		}
+	}
+}
+
+func mergeWide(dst, a, b []wide) {
+	for i, x := range a {
+		if i >= len(dst) {
+			return
+		}
+		if x.infinite() {
+			continue
+		}
+		d := dst[i:]
+		for j, y := range b[:min(len(b), len(d))] {
+			if s := x.add(y); s.less(d[j]) {
+				d[j] = s
+			}
+		}
+	}
+}
+
+// Once dst is no more than c it stays so, and nothing can be lowered.
+func lowerWord(dst, src []word, c word, n int) {
+	for k := n; k < len(dst) && dst[k] > c; k++ {
+		dst[k] = min(dst[k], src[min(k-n, len(src)-1)]+c)
+	}
+}
+
+func lowerWide(dst, src []wide, c wide, n int) {
+	for k := n; k < len(dst) && c.less(dst[k]); k++ {
+		if s := src[min(k-n, len(src)-1)].add(c); s.less(dst[k]) {
+			dst[k] = s
 		}
 	}
 }

@@ -28,21 +28,12 @@ type prefixProgram[T num[T]] struct {
 	leafCost func(i int) T
 	nodeCost func(b block, first, last int) T
 
-	// The inner nodes in post-order: a subtree of s leaves is s-1 neighbours.
-	nodes  []lcpNode
-	root   int32
+	lcpTree
 	cost   []T // of each inner node's own prefix
 	stored []splits
 	table  []T // of the root; index i stands for i+1 rules
 
 	arena, spare []T
-}
-
-// lcpNode is an inner node. A child c >= 0 is an inner node, c < 0 the leaf ^c.
-type lcpNode struct {
-	left, right int32
-	first, last int32 // leaves
-	bits        uint8
 }
 
 // splits holds, for one node, how many of k+1 rules go to the left child.
@@ -62,40 +53,9 @@ func (p *prefixProgram[T]) block(c int32) block {
 	return block{p.leaves[n.first].at.masked(int(n.bits)), n.bits}
 }
 
-// build makes the tree with one stack over the sorted leaves.
-func (p *prefixProgram[T]) build() {
-	type open struct {
-		bits int
-		left int32
-	}
-	p.nodes = make([]lcpNode, 0, len(p.leaves)-1)
-	var stack []open
-	cur := ^int32(0)
-	closeDown := func(bits, last int) {
-		for len(stack) > 0 && stack[len(stack)-1].bits > bits {
-			top := stack[len(stack)-1]
-			stack = stack[:len(stack)-1]
-			first := ^top.left
-			if top.left >= 0 {
-				first = p.nodes[top.left].first
-			}
-			p.nodes = append(p.nodes, lcpNode{top.left, cur, first, int32(last), uint8(top.bits)})
-			cur = int32(len(p.nodes) - 1)
-		}
-	}
-	for i := 1; i < len(p.leaves); i++ {
-		d := p.leaves[i-1].at.common(p.leaves[i].at)
-		closeDown(d, i-1)
-		stack = append(stack, open{d, cur})
-		cur = ^int32(i)
-	}
-	closeDown(-1, len(p.leaves)-1)
-	p.root = cur
-}
-
 // run fills the root's table.
 func (p *prefixProgram[T]) run() {
-	p.build()
+	p.lcpTree = newTree(len(p.leaves), func(i int) key { return p.leaves[i].at })
 	p.cost = make([]T, len(p.nodes))
 	for i := range p.nodes {
 		p.cost[i] = p.nodeCost(p.block(int32(i)), int(p.nodes[i].first), int(p.nodes[i].last))
@@ -205,9 +165,8 @@ func (p *prefixProgram[T]) descend(c int32, k int, stored []splits, out []chosen
 	}
 	i, found := slices.BinarySearchFunc(stored, c, func(s splits, c int32) int { return int(s.node) - int(c) })
 	if !found {
-		n := p.nodes[c]
 		stored = nil
-		p.sweep(c-(n.last-n.first)+1, c, 1, &stored)
+		p.sweep(p.from(c), c, 1, &stored)
 		i = len(stored) - 1
 	}
 	left := int(stored[i].left[k-1])
@@ -217,7 +176,7 @@ func (p *prefixProgram[T]) descend(c int32, k int, stored []splits, out []chosen
 
 // least gives the fewest rules that cover all leaves at any cost.
 func (p *prefixProgram[T]) least() int64 {
-	p.build()
+	p.lcpTree = newTree(len(p.leaves), func(i int) key { return p.leaves[i].at })
 	of := make([]int64, len(p.nodes))
 	get := func(c int32) int64 {
 		if c >= 0 {

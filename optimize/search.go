@@ -22,7 +22,7 @@ type search[T num[T]] struct {
 type entry[T num[T]] struct {
 	cost T
 	refs []int
-	prog *columnProgram[T]
+	prog program[T]
 	k    int
 }
 
@@ -105,10 +105,13 @@ func (s *search[T]) try(ctx context.Context, refs []int) (T, error) {
 		return least, nil
 	}
 	in, base := s.instance(refs, s.to-price)
-	var prog *columnProgram[T]
+	var prog program[T]
 	table := []T{s.kind.of(0)}
 	if len(in.slabs) > 0 {
-		prog = newColumnProgram(in)
+		var err error
+		if prog, err = in.program(ctx); err != nil {
+			return least, err
+		}
 		table = prog.table()
 		s.exact = s.exact && prog.exact()
 	}
@@ -142,6 +145,7 @@ func (s *search[T]) instance(refs []int, limit int) (*instance[T], T) {
 	if len(refs) > 0 {
 		in.slabs = slabsOf(s.Problem, s.w, pre)
 	}
+	in.slabs = seal(in.slabs, limit)
 	if pre.IsEmpty() {
 		return in, base
 	}
