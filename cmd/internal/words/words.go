@@ -4,7 +4,7 @@ package words
 import "strings"
 
 // Nearest gives the candidate that is nearest to s by edit distance (a swap of
-// two neighbours counts one), or "" where none is near: more than a third of
+// two neighbours counts one), or "" where none is near: more than about a third of
 // the longer word's letters differ. Of equals the first wins.
 func Nearest(s string, candidates []string) string {
 	best, least := "", 0
@@ -12,7 +12,7 @@ func Nearest(s string, candidates []string) string {
 	for _, c := range candidates {
 		word := []rune(strings.ToLower(c))
 		d := distance(low, word)
-		if d > max(len(low), len(word), 3)/3 {
+		if d > (max(len(low), len(word), 3)+1)/3 {
 			continue
 		}
 		if best == "" || d < least {
