@@ -37,9 +37,9 @@ func (a *attributor) score(f *Flow) int {
 	s := 0
 	switch {
 	case f.Approved:
-		s += 300
+		s += 4000 // more than all else can add up to
 	case f.Action != Reject:
-		s += 150
+		s += 2000
 	}
 	switch f.Class {
 	case Steady:
