@@ -194,7 +194,7 @@ func (p *subnetPlan) take() (v4, v6 netip.Addr, err error) {
 // addPrefixLists makes AWS's S3 list and the bank's own list of its sites.
 func (b *builder) addPrefixLists() {
 	b.res.PrefixLists = []topology.PrefixList{
-		{ID: b.prefixList("s3"), Scope: b.scope, Name: "com.amazonaws." + demoRegion + ".s3", Owner: "AWS",
+		{ID: b.prefixList("s3"), Scope: b.scope, Name: "com.amazonaws." + demoRegion + ".s3", Owner: "AWS", MaxEntries: 1,
 			Entries: prefixes("3.5.140.0/22", "52.219.56.0/22", "52.219.60.0/23")},
 		{ID: b.prefixList("sites"), Scope: b.scope, Name: "본점-영업점-대역", Owner: demoAccount, MaxEntries: 5,
 			Entries: prefixes("172.16.0.0/16", "172.17.0.0/16", "172.20.0.0/16")},

@@ -11,8 +11,8 @@ import (
 func (b *builder) addGateways() {
 	dmz := &b.vpcs[0]
 	b.res.Gateways = []topology.Gateway{
-		{ID: b.id("igw", "dmz"), Scope: b.scope, Kind: "internet", VPC: dmz.id, State: "available", Tags: named("인터넷-관문")},
-		{ID: b.id("eigw", "dmz"), Scope: b.scope, Kind: "egress-only-internet", VPC: dmz.id, State: "attached", Tags: named("인터넷-관문-v6")},
+		{ID: b.id("igw", "dmz"), Scope: b.scope, Kind: "internet", VPC: dmz.id, Tags: named("인터넷-관문")},
+		{ID: b.id("eigw", "dmz"), Scope: b.scope, Kind: "egress-only-internet", VPC: dmz.id, Tags: named("인터넷-관문-v6")},
 		{ID: b.id("nat", "dmz"), Scope: b.scope, Kind: "nat", VPC: dmz.id, State: "available", Subnet: b.subnets["dmz/public/a"].id,
 			ENIs: []string{b.res.Interfaces[b.members["dmz/nat"][0]].ID}, Tags: named("외부-NAT")},
 	}
