@@ -1,0 +1,82 @@
+package target
+
+import (
+	"slices"
+
+	"github.com/flowcover/flowcover/analyze"
+	"github.com/flowcover/flowcover/optimize"
+	"github.com/flowcover/flowcover/topology"
+	"github.com/flowcover/flowcover/topology/netset"
+)
+
+// builder is an Input with what is derived from it once.
+type builder struct {
+	*Input
+	weights *optimize.Weights
+	forbids map[groupKey][]netset.Block
+	open    *topology.Snapshot // see openSnapshot
+}
+
+// Build gives every list of rules in scope as a target, sorted by resource,
+// direction and family, and what a person should know about them.
+func Build(in Input) ([]Target, []analyze.Finding, error) {
+	if err := in.validate(); err != nil {
+		return nil, nil, err
+	}
+	sc, err := in.scope()
+	if err != nil {
+		return nil, nil, err
+	}
+	res := in.Snapshot.Resources()
+	b := &builder{Input: &in, weights: in.Policy.Weights, forbids: map[groupKey][]netset.Block{}}
+	if b.weights == nil {
+		b.weights = DefaultWeights(res)
+	}
+	for _, f := range in.Forbidden {
+		k := groupKey{f.Resource, f.Direction}
+		b.forbids[k] = append(b.forbids[k], f.Block)
+	}
+	var out []Target
+	groups := b.collectGroups()
+	findings := groups.findings
+	for i := range res.SecurityGroups {
+		g := &res.SecurityGroups[i]
+		if !sc.has(g.ID, append([]string{g.VPC}, g.VPCs...)...) {
+			continue
+		}
+		ts, fs, err := b.groupTargets(g, &groups)
+		if err != nil {
+			return nil, nil, err
+		}
+		out, findings = append(out, ts...), append(findings, fs...)
+	}
+	acls := b.collectACLs()
+	findings = append(findings, acls.findings...)
+	for i := range res.NetworkACLs {
+		a := &res.NetworkACLs[i]
+		if !sc.has(a.ID, a.VPC) {
+			continue
+		}
+		ts, fs, err := b.aclTargets(a, &acls)
+		if err != nil {
+			return nil, nil, err
+		}
+		out, findings = append(out, ts...), append(findings, fs...)
+	}
+	return out, sortFindings(findings), nil
+}
+
+func sortFindings(fs []analyze.Finding) []analyze.Finding {
+	slices.SortFunc(fs, func(a, b analyze.Finding) int {
+		for _, p := range [][2]string{{a.Kind, b.Kind}, {a.Resource, b.Resource}, {a.Message, b.Message}} {
+			if p[0] < p[1] {
+				return -1
+			}
+			if p[0] > p[1] {
+				return 1
+			}
+		}
+		return 0
+	})
+	return slices.Compact(fs)
+}

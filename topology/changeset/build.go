@@ -1,0 +1,297 @@
+package changeset
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"math/big"
+	"slices"
+
+	"github.com/flowcover/flowcover/analyze"
+	"github.com/flowcover/flowcover/optimize/target"
+	"github.com/flowcover/flowcover/topology"
+)
+
+// Input is what Build works on. It is only read.
+type Input struct {
+	Snapshot *topology.Snapshot
+	// Flows are the attributed flows that the targets were built from.
+	Flows   []analyze.Flow
+	Results []target.Result
+	// Policy and Forbidden are those that the targets were built with.
+	Policy    target.Policy
+	Forbidden []analyze.ForbiddenCell
+	Findings  []analyze.Finding
+
+	Author       string
+	Created      string // RFC 3339, UTC
+	Tool         string
+	Observations string
+	Window       Window
+	Parameters   map[string]string
+}
+
+// builder is an Input with what is derived from it once.
+type builder struct {
+	*Input
+	flows   map[string]*analyze.Flow // by id
+	byGroup map[string][]*analyze.Flow
+	out     *Changeset
+	widened map[listKey]bool
+}
+
+// listKey names one direction of a resource.
+type listKey struct {
+	resource string
+	dir      topology.Direction
+}
+
+// Build writes the document: the difference of the snapshot and the answers, in
+// apply order, with the promises checked. A promise that does not hold is in
+// the document and is no error.
+func Build(in Input) (*Changeset, error) {
+	b := &builder{Input: &in, flows: map[string]*analyze.Flow{}, byGroup: map[string][]*analyze.Flow{}, widened: map[listKey]bool{}}
+	for i := range in.Flows {
+		f := &in.Flows[i]
+		b.flows[f.ID] = f
+		if f.Group != "" {
+			b.byGroup[f.Group] = append(b.byGroup[f.Group], f)
+		}
+	}
+	for _, fs := range b.byGroup {
+		slices.SortFunc(fs, func(x, y *analyze.Flow) int { return cmp.Compare(x.ID, y.ID) })
+	}
+	b.out = &Changeset{
+		Format: Format, Author: in.Author, Created: in.Created, Tool: in.Tool,
+		Snapshot: in.Snapshot.Digest(), Observations: in.Observations, Window: in.Window,
+		Fingerprints: map[string]string{}, Parameters: maps.Clone(in.Parameters),
+		Targets: []Target{}, Changes: []Change{}, Promises: []Promise{},
+		NotApproved: []FlowNote{}, NotFollowed: []FlowNote{}, Findings: []Finding{},
+	}
+	if b.out.Parameters == nil {
+		b.out.Parameters = map[string]string{}
+	}
+	if in.Policy.NACLPerFamily {
+		b.out.Parameters[ParamNACLPerFamily] = "true"
+	}
+	if err := b.changes(); err != nil {
+		return nil, err
+	}
+	b.notes()
+	if err := b.promises(); err != nil {
+		return nil, err
+	}
+	b.out.NotApproved = sortNotes(b.out.NotApproved)
+	b.out.NotFollowed = sortNotes(b.out.NotFollowed)
+	b.out.Findings = sortFindings(b.out.Findings)
+	return b.out, b.out.validate()
+}
+
+// changes plans every list, groups before ACLs, each by id and direction.
+func (b *builder) changes() error {
+	lists, keys := b.lists()
+	for _, k := range keys {
+		rs := lists[k]
+		var err error
+		if rs[0].Kind == target.KindGroup {
+			err = b.groupChanges(k, rs)
+		} else {
+			err = b.aclChanges(k, rs)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lists collects the answers for each list. They are copied, since the order of
+// steps may turn one down.
+func (b *builder) lists() (map[listKey][]*target.Result, []listKey) {
+	lists := map[listKey][]*target.Result{}
+	kinds := map[listKey]string{}
+	var keys []listKey
+	for i := range b.Results {
+		r := b.Results[i]
+		k := listKey{r.Resource, r.Direction}
+		if lists[k] == nil {
+			keys = append(keys, k)
+			kinds[k] = r.Kind
+		}
+		lists[k] = append(lists[k], &r)
+	}
+	for _, rs := range lists {
+		slices.SortFunc(rs, func(a, b *target.Result) int { return cmp.Compare(a.Family, b.Family) })
+	}
+	slices.SortFunc(keys, func(x, y listKey) int {
+		return cmp.Or(-cmp.Compare(kinds[x], kinds[y]), cmp.Compare(x.resource, y.resource), -cmp.Compare(x.dir, y.dir))
+	})
+	return lists, keys
+}
+
+func (b *builder) groupChanges(k listKey, rs []*target.Result) error {
+	g, ok := b.Snapshot.SecurityGroup(k.resource)
+	if !ok {
+		return fmt.Errorf("target %s: the snapshot has no such security group", rs[0].ID)
+	}
+	l, err := newGroupList(b.Snapshot, g, rs)
+	if err != nil {
+		return err
+	}
+	ops, why, ok := l.ops()
+	if !ok {
+		turnDown(rs, why)
+		if l, err = newGroupList(b.Snapshot, g, rs); err != nil {
+			return err
+		}
+		ops = nil
+	}
+	after := slices.Clone(l.keep)
+	for _, a := range l.add {
+		after = append(after, a.SecurityGroupRule)
+	}
+	slices.SortFunc(after, compareRules)
+	ex := &explainer{b: b, scope: g.Scope, id: g.ID, rs: rs, open: b.Snapshot.GroupOpens(k.resource, k.dir)}
+	for _, r := range after {
+		ex.after = append(ex.after, standing{docOfRule(r), b.Snapshot.RuleOpens(g, r), ex.flowsOf(r.Key())})
+	}
+	b.emit(k, ops, ex, func(d *RuleDoc) (opens, error) {
+		r, err := d.Rule()
+		if err != nil {
+			return nil, err
+		}
+		return b.Snapshot.RuleOpens(g, r), nil
+	})
+	b.targets(k, rs, ex, len(ops) > 0)
+	return nil
+}
+
+func (b *builder) aclChanges(k listKey, rs []*target.Result) error {
+	a, ok := b.Snapshot.NetworkACL(k.resource)
+	if !ok {
+		return fmt.Errorf("target %s: the snapshot has no such network ACL", rs[0].ID)
+	}
+	l, err := newACLList(b.Snapshot, a, rs, b.Policy.NACLPerFamily)
+	if err != nil {
+		return err
+	}
+	ops, why, ok := l.ops()
+	if !ok {
+		turnDown(rs, why)
+		if l, err = newACLList(b.Snapshot, a, rs, b.Policy.NACLPerFamily); err != nil {
+			return err
+		}
+		ops = nil
+	}
+	ex := &explainer{b: b, scope: a.Scope, id: a.ID, rs: rs, open: b.Snapshot.ACLOpens(k.resource, k.dir)}
+	after := slices.Clone(l.keep)
+	for _, o := range ops {
+		if o.after != nil {
+			e, err := o.after.Entry()
+			if err != nil {
+				return err
+			}
+			after = append(after, e)
+		}
+	}
+	slices.SortFunc(after, func(x, y topology.NetworkACLEntry) int { return cmp.Compare(x.Number, y.Number) })
+	for _, e := range after {
+		ex.after = append(ex.after, standing{docOfEntry(e), blockSet(e), ex.flowsOf(entryBlock(e).String())})
+	}
+	b.emit(k, ops, ex, func(d *RuleDoc) (opens, error) {
+		e, err := d.Entry()
+		if err != nil {
+			return nil, err
+		}
+		return blockSet(e), nil
+	})
+	b.targets(k, rs, ex, len(ops) > 0)
+	return nil
+}
+
+// turnDown keeps lists whose change no safe order of steps can make.
+func turnDown(rs []*target.Result, why string) {
+	for _, r := range rs {
+		if r.Kept {
+			continue
+		}
+		r.Kept, r.Outcome, r.Reason = true, target.OutcomeCannot, why
+		r.Rules, r.Price, r.Excess = nil, r.Before, r.ExcessBefore
+		r.Bound, r.BoundKind, r.Proven = nil, "", false
+	}
+}
+
+// targets writes down what was solved for a list.
+func (b *builder) targets(k listKey, rs []*target.Result, ex *explainer, changed bool) {
+	for _, r := range rs {
+		t := Target{
+			ID: r.ID, Resource: r.Resource, Kind: r.Kind, Direction: r.Direction, Family: r.Family, Quota: r.Quota,
+			RulesBefore: r.Before, RulesAfter: r.Price,
+			ExcessBefore: decimal(r.ExcessBefore), ExcessAfter: decimal(r.Excess),
+			Frontier: []Point{}, Proven: r.Proven, BoundKind: r.BoundKind,
+			Outcome: r.Outcome, Reason: r.Reason, Rules: []RuleDoc{},
+		}
+		for _, p := range r.Frontier {
+			t.Frontier = append(t.Frontier, Point{p.Price, decimal(p.Excess)})
+		}
+		if r.Bound != nil {
+			t.Bound = decimal(r.Bound)
+		}
+		t.RulesAfter = 0
+		for _, s := range ex.after {
+			if n := ex.price(s.doc, r.Family); n > 0 {
+				t.RulesAfter += n
+				d := s.doc
+				d.Flows = s.flows
+				t.Rules = append(t.Rules, d)
+			}
+		}
+		touched := slices.ContainsFunc(b.out.Changes, func(c Change) bool {
+			return c.Target == k.resource && c.direction() == k.dir && ex.touches(&c, r.Family)
+		})
+		switch {
+		case t.Outcome != "" && t.Outcome != target.OutcomeNoFlows:
+		case changed && touched:
+			t.Outcome = target.OutcomeChanged
+		case t.Outcome == "":
+			t.Outcome = target.OutcomeUnchanged
+		}
+		b.out.Targets = append(b.out.Targets, t)
+		b.outcomeFinding(r, &t)
+	}
+}
+
+func (b *builder) outcomeFinding(r *target.Result, t *Target) {
+	if t.Outcome == target.OutcomeCannot {
+		b.out.Findings = append(b.out.Findings, Finding{Kind: t.Outcome, Severity: "high", Resource: r.Resource, Message: r.ID + ": " + r.Reason})
+	}
+	for _, key := range sortedKeys(r.Pinned) {
+		b.out.Findings = append(b.out.Findings, Finding{Kind: "kept", Severity: "info", Resource: r.Resource,
+			Message: fmt.Sprintf("%s: %s stays: %s", r.ID, key, r.Pinned[key])})
+	}
+}
+
+func decimal(n *big.Int) string {
+	if n == nil {
+		return "0"
+	}
+	return n.String()
+}
+
+// notes lists the flows that no rule was made for, and what others found.
+func (b *builder) notes() {
+	for i := range b.Flows {
+		f := &b.Flows[i]
+		if f.Approved {
+			continue
+		}
+		reason := "not approved"
+		if len(f.Reasons) > 0 {
+			reason = list(f.Reasons, 5)
+		}
+		b.out.NotApproved = append(b.out.NotApproved, FlowNote{f.ID, flowWords(f), reason})
+	}
+	for _, f := range b.Findings {
+		b.out.Findings = append(b.out.Findings, Finding{f.Kind, f.Severity, f.Resource, f.Message})
+	}
+}
