@@ -1,0 +1,193 @@
+package awscollect
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/flowcover/flowcover/topology"
+	"github.com/flowcover/flowcover/topology/awsmodel"
+)
+
+// Report says what was read besides the resources themselves. It stands
+// outside a snapshot's canonical part.
+type Report struct {
+	// Sources are the accounts and Regions read and where from: "api", or the folder.
+	Sources []Source
+	// Ignored lists every file and top-level key that was not understood or is
+	// not needed, with the reason.
+	Ignored []Ignored
+	// Files is the number of files that were read.
+	Files int
+}
+
+// Source is one account and Region that was read.
+type Source struct {
+	topology.Scope
+	From string
+}
+
+// Ignored is a file, or a key of a file, that made no part of the snapshot.
+type Ignored struct {
+	File   string `json:"file"`
+	Key    string `json:"key,omitempty"`
+	Reason string `json:"reason"`
+}
+
+// FromDir reads every file of a folder tree as JSON that the AWS CLI printed:
+// aws ec2, elbv2, rds and service-quotas describe-*, get-* and search-*. What a
+// file holds is told by its top-level keys, whatever its name. Answers that do
+// not repeat what they belong to (a route table's routes, a prefix list's
+// entries) take it from the file's name, or from a key beside them.
+//
+// A file that is not JSON, or cut short, is an error that names it and the
+// place. Whatever is not understood is in the report, never dropped in silence.
+func FromDir(ctx context.Context, dir string) (topology.Resources, Report, error) {
+	d := &dirReader{dir: dir, inv: newInventory()}
+	st, err := os.Stat(dir)
+	if err != nil {
+		return topology.Resources{}, Report{}, fmt.Errorf("reading the exported account: %w", err)
+	}
+	if !st.IsDir() {
+		return topology.Resources{}, Report{}, fmt.Errorf("reading the exported account: %s is a file: name the folder that holds the AWS CLI's JSON", dir)
+	}
+	err = fs.WalkDir(os.DirFS(dir), ".", func(name string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return d.visit(name, e)
+	})
+	if err != nil {
+		return topology.Resources{}, d.report, fmt.Errorf("reading the exported account: %w", err)
+	}
+	r, err := d.finish()
+	if err != nil {
+		return topology.Resources{}, d.report, fmt.Errorf("reading the exported account: %w", err)
+	}
+	return r, d.report, nil
+}
+
+func (d *dirReader) finish() (topology.Resources, error) {
+	if err := d.inv.refusedCore(); err != nil {
+		return topology.Resources{}, err
+	}
+	if len(d.inv.answered[callVPCs]) == 0 {
+		return topology.Resources{}, fmt.Errorf("%s holds no answer of describe-vpcs (a JSON file with the key Vpcs): "+
+			"scripts/export-account writes such a folder", d.dir)
+	}
+	r, err := d.inv.resolve()
+	if err != nil {
+		return topology.Resources{}, err
+	}
+	seen := map[topology.Scope]bool{}
+	for _, v := range r.VPCs {
+		if !seen[v.Scope] {
+			seen[v.Scope] = true
+			d.report.Sources = append(d.report.Sources, Source{v.Scope, d.dir})
+		}
+	}
+	slices.SortFunc(d.report.Sources, func(a, b Source) int { return compareScope(a.Scope, b.Scope) })
+	return r, nil
+}
+
+// dirReader reads the files of a folder into an inventory.
+type dirReader struct {
+	dir    string
+	inv    *inventory
+	report Report
+}
+
+func (d *dirReader) ignore(file, key, reason string) {
+	d.report.Ignored = append(d.report.Ignored, Ignored{file, key, reason})
+}
+
+func (d *dirReader) visit(name string, e fs.DirEntry) error {
+	full := filepath.Join(d.dir, filepath.FromSlash(name))
+	hidden := name != "." && strings.HasPrefix(e.Name(), ".")
+	switch {
+	case e.IsDir() && hidden:
+		d.ignore(full, "", "hidden folder")
+		return fs.SkipDir
+	case e.IsDir():
+		return nil
+	case hidden:
+		d.ignore(full, "", "hidden file")
+		return nil
+	}
+	st, err := os.Stat(full) // a link counts as what it points to
+	if err != nil {
+		return err
+	}
+	if !st.Mode().IsRegular() {
+		d.ignore(full, "", "not a regular file")
+		return nil
+	}
+	data, err := os.ReadFile(full)
+	if err != nil {
+		return err
+	}
+	data = toUTF8(data)
+	if !strings.EqualFold(path.Ext(name), ".json") && !looksLikeJSON(data) {
+		d.ignore(full, "", "neither named .json nor JSON inside")
+		return nil
+	}
+	return d.file(name, full, data)
+}
+
+func looksLikeJSON(data []byte) bool {
+	return strings.HasPrefix(strings.TrimLeft(string(data[:min(len(data), 64)]), " \t\r\n"), "{")
+}
+
+// file reads one file's answers.
+func (d *dirReader) file(name, full string, data []byte) error {
+	ms, err := members(full, data)
+	if err != nil {
+		return err
+	}
+	d.report.Files++
+	f := &exportFile{
+		reader: d, path: full, members: ms,
+		from: &origin{source: full, folder: path.Dir(name), hint: hintOf(full)},
+		name: name,
+	}
+	for _, m := range ms {
+		read, known := keys[m.key]
+		switch {
+		case known:
+			if err := read(f, m); err != nil {
+				return err
+			}
+		case companions[m.key]:
+		case unneeded[m.key] != "":
+			d.ignore(full, m.key, unneeded[m.key])
+		default:
+			d.ignore(full, m.key, "unknown key")
+		}
+	}
+	return nil
+}
+
+var accountName = regexp.MustCompile(`^[0-9]{12}$`)
+
+// hintOf gives the account and Region that a path's folders are named after,
+// those nearest to the file.
+func hintOf(full string) topology.Scope {
+	var s topology.Scope
+	for part := range strings.SplitSeq(filepath.ToSlash(filepath.Dir(full)), "/") {
+		if accountName.MatchString(part) {
+			s.Account = part
+		} else if r := awsmodel.RegionOf(part); r != "" && r == part {
+			s.Region = r
+		}
+	}
+	return s
+}

@@ -1,0 +1,171 @@
+package awscollect
+
+import (
+	"bytes"
+	"net/netip"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/flowcover/flowcover/scripts/mototest"
+	"github.com/flowcover/flowcover/topology"
+	"github.com/flowcover/flowcover/topology/netset"
+)
+
+const region = "ap-northeast-2"
+
+// TestSameEitherWay reads one account through the API and through
+// scripts/export-account, and wants the same snapshot.
+func TestSameEitherWay(t *testing.T) {
+	server := mototest.Start(t)
+	cfg := server.Config(region)
+	b := buildAccount(t, cfg)
+
+	viaAPI, report, err := FromAPI(t.Context(), cfg, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(report.Sources) != 1 || report.Sources[0].Account != mototest.Account || report.Sources[0].Region != region {
+		t.Errorf("sources %v; want the one account and Region", report.Sources)
+	}
+	t.Run("contents", func(t *testing.T) { checkContents(t, viaAPI, b) })
+
+	if _, err := exec.LookPath("aws"); err != nil {
+		t.Fatal("this test needs the AWS CLI: run scripts/mototest/install and put what it prints on the PATH")
+	}
+	dir := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), "../../scripts/export-account", "--region", region, dir)
+	cmd.Env = server.Env()
+	var log bytes.Buffer
+	cmd.Stderr = &log
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("scripts/export-account: %v\n%s", err, log.String())
+	}
+	viaDir, report, err := FromDir(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(report.Ignored) > 0 {
+		t.Errorf("the export holds what is not understood: %v", report.Ignored)
+	}
+	a, d := snapshot(t, viaAPI), snapshot(t, viaDir)
+	if diff := cmp.Diff(a.Resources(), d.Resources(), cmp.Comparer(func(x, y netip.Prefix) bool { return x == y }),
+		cmp.Comparer(func(x, y netip.Addr) bool { return x == y })); diff != "" {
+		t.Errorf("the API and the export differ (-api +export):\n%s", diff)
+	}
+	if a.Digest() != d.Digest() {
+		t.Errorf("digest %s through the API, %s through the export", a.Digest(), d.Digest())
+	}
+	checkScriptMakesTheSameCalls(t, dir)
+}
+
+func snapshot(t *testing.T, r topology.Resources) *topology.Snapshot {
+	t.Helper()
+	s, err := topology.New(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// checkScriptMakesTheSameCalls looks for an answer or a refusal of every call.
+func checkScriptMakesTheSameCalls(t *testing.T, dir string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, mototest.Account, region, "*.json"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("files %v, %v", files, err)
+	}
+	r, _, err := FromDir(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range r.NotRead {
+		if n.Code == NotInExport {
+			t.Errorf("scripts/export-account does not make %s", n.Call)
+		}
+	}
+}
+
+func checkContents(t *testing.T, r topology.Resources, b built) {
+	s := snapshot(t, r)
+	vpc, ok := s.VPC(b.vpcA)
+	if !ok || len(vpc.CIDRs) != 2 || vpc.EnableDNSHostnames == nil || !*vpc.EnableDNSHostnames || vpc.Tags["Name"] != "업무망 a" {
+		t.Errorf("VPC %+v", vpc)
+	}
+	web, _ := s.SecurityGroup(b.web)
+	var rules []string
+	for _, x := range web.Rules {
+		if x.ID == "" {
+			t.Errorf("rule %s has no id", x.Key())
+		}
+		rules = append(rules, x.Key())
+	}
+	for _, want := range []string{"ingress tcp/443 0.0.0.0/0", "ingress tcp/443 ::/0", "ingress tcp/443 10.20.0.0/16",
+		"ingress icmp/8 10.0.0.0/8", "ingress tcp/8080-8090 " + b.list, "egress all 0.0.0.0/0"} {
+		if !slices.Contains(rules, want) {
+			t.Errorf("rules %q; want %q", rules, want)
+		}
+	}
+	db, _ := s.SecurityGroup(b.db)
+	if !slices.ContainsFunc(db.Rules, func(x topology.SecurityGroupRule) bool {
+		return x.Group == b.web && x.GroupOwner == "" && x.FromPort == 5432
+	}) {
+		t.Errorf("rules of db %v; want a reference to web in the same account", db.Rules)
+	}
+	acl, _ := s.NetworkACL(b.acl)
+	// moto keeps neither the ICMP type and code nor the final deny.
+	if !slices.ContainsFunc(acl.Entries, func(e topology.NetworkACLEntry) bool {
+		return e.Number == 200 && e.Protocol == netset.ICMP && e.Direction == topology.Ingress && e.Allow
+	}) || !slices.ContainsFunc(acl.Entries, func(e topology.NetworkACLEntry) bool {
+		return e.Number == 100 && e.Protocol == netset.TCP && e.FromPort == 443 && e.CIDR == netip.MustParsePrefix("10.20.0.0/16")
+	}) || len(acl.Entries) < 3 {
+		t.Errorf("entries %v", acl.Entries)
+	}
+	list, _ := s.PrefixList(b.list)
+	if list.MaxEntries != 5 || len(list.Entries) != 2 || list.Account != mototest.Account {
+		t.Errorf("prefix list %+v", list)
+	}
+	// moto does not name a static route's attachment in a form that any client reads.
+	table, ok := s.TransitRouteTable(b.tgwTable)
+	if !ok || len(table.Propagations) != 1 || !slices.ContainsFunc(table.Routes, func(x topology.TransitGatewayRoute) bool {
+		return x.Static && x.State == "active" && x.Destination == netip.MustParsePrefix("10.20.0.0/16")
+	}) || !slices.ContainsFunc(table.Routes, func(x topology.TransitGatewayRoute) bool { return x.State == "blackhole" && x.Attachment == "" }) {
+		t.Errorf("TGW table %+v", table)
+	}
+	at, _ := s.Attachment(b.attachmentA)
+	if at.Resource != b.vpcA || !slices.Equal(at.Subnets, []string{b.subnetA}) || at.RouteTable == "" {
+		t.Errorf("attachment %+v", at)
+	}
+	eni, _ := s.Interface(b.eni)
+	if len(eni.Addresses) == 0 || eni.Addresses[0] != netip.MustParseAddr("10.10.1.10") || len(eni.Groups) != 2 {
+		t.Errorf("ENI %+v", eni)
+	}
+	kinds := map[string]int{}
+	for _, g := range r.Gateways {
+		kinds[g.Kind]++
+	}
+	if kinds["nat"] != 1 || kinds["internet"] != 1 || kinds["egress-only-internet"] != 1 || kinds["vpn"] != 1 {
+		t.Errorf("gateways %v", kinds)
+	}
+	if len(r.Endpoints) != 2 || len(r.Peerings) != 1 || r.Peerings[0].Status != "active" || len(r.Quotas) != len(quotaCodes) {
+		t.Errorf("%d endpoints, peerings %v, %d quotas", len(r.Endpoints), r.Peerings, len(r.Quotas))
+	}
+	if len(r.LoadBalancers) != 1 || len(r.LoadBalancers[0].Listeners) != 1 || r.LoadBalancers[0].Listeners[0].Port != 80 ||
+		len(r.LoadBalancers[0].Listeners[0].Targets) != 2 {
+		t.Errorf("load balancers %+v; want both targets, the default's and the rule's", r.LoadBalancers)
+	}
+	if len(r.DBInstances) != 1 || r.DBInstances[0].Port != 5433 || len(r.DBInstances[0].Subnets) != 2 {
+		t.Errorf("databases %+v", r.DBInstances)
+	}
+	for _, n := range r.NotRead {
+		if n.Code != codeNotImplemented || n.Region != region {
+			t.Errorf("not read: %+v; moto lacks some calls, but refuses none", n)
+		}
+	}
+	if len(r.Instances) != 1 || len(r.Instances[0].ENIs) != 1 {
+		t.Errorf("instances %+v", r.Instances)
+	}
+}
