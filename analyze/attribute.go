@@ -23,6 +23,9 @@ import (
 func Attribute(flows []Flow, ev Evidence, w Window) ([]Flow, []Finding) {
 	a := newAttributor(flows, ev, w)
 	out := slices.Clone(flows)
+	if !slices.IsSortedFunc(out, func(x, y Flow) int { return compareFlowKeys(&x, &y) }) {
+		slices.SortFunc(out, func(x, y Flow) int { return compareFlowKeys(&x, &y) })
+	}
 	named := map[string]bool{}
 	for _, id := range ev.Policy.Approve {
 		named[id] = false
@@ -61,6 +64,7 @@ type attributor struct {
 	placed   map[string]*placement
 	networks []netip.Prefix // of the VPCs of all snapshots
 
+	scratch      []int
 	unattributed map[string]int // ENI -> flows
 	outside      map[string]int // account -> flows
 }

@@ -120,7 +120,7 @@ func (s *settler) addCaptures(b *flowSet) []Finding {
 			if noRuleNeeded(n.Peer) || noRuleNeeded(n.Local) || n.Local == n.Peer {
 				continue
 			}
-			key, ok := s.captureKey(&n, enis)
+			key, ok := s.captureKey(b, &n, enis)
 			if !ok {
 				unplaced++
 				continue
@@ -145,29 +145,28 @@ func (c *Capture) name() string {
 
 // captureKey places a connection at the host's ENI. Without a snapshot the
 // capture's only ENI, or none, must do.
-func (s *settler) captureKey(n *Connection, enis []string) (flowKey, bool) {
-	k := flowKey{side: n.Opener, proto: n.Protocol, local: n.Local, peer: n.Peer, port: NoPort}
-	switch n.Opener {
-	case In:
-		k.port = n.LocalPort
-	case Out:
-		k.port = n.PeerPort
-	default:
-		k.side = Unsettled
-		if n.LocalPort == n.PeerPort {
-			k.port = n.LocalPort
-		}
+func (s *settler) captureKey(b *flowSet, n *Connection, enis []string) (flowKey, bool) {
+	k := flowKey{side: sideNumber(Unsettled), proto: n.Protocol, local: n.Local, peer: n.Peer, port: NoPort}
+	switch {
+	case n.Opener == In:
+		k.side, k.port = sideNumber(In), int32(n.LocalPort)
+	case n.Opener == Out:
+		k.side, k.port = sideNumber(Out), int32(n.PeerPort)
+	case n.LocalPort == n.PeerPort:
+		k.port = int32(n.LocalPort)
 	}
 	ends := s.w.at(n.Local)
 	for _, i := range ends {
 		if len(ends) == 1 || slices.Contains(enis, i.ID) {
-			k.eni, k.account, k.region = i.ID, i.Account, i.Region
+			k.place = b.place(place{i.Account, i.Region, i.ID})
 			return k, true
 		}
 	}
+	var p place
 	if len(enis) == 1 {
-		k.eni = enis[0]
+		p.eni = enis[0]
 	}
+	k.place = b.place(p)
 	return k, len(s.w.snaps) == 0
 }
 
@@ -191,25 +190,26 @@ func severity(s string) int {
 // the same key is marked; a log that settled the other way is a finding.
 func (b *flowSet) addConnection(k flowKey, n *Connection) []Finding {
 	var found []Finding
-	if k.side != Unsettled {
+	settled := n.Opener == In || n.Opener == Out
+	if settled {
 		found = b.contradiction(k, n)
 	}
 	for _, a := range []Action{Accept, None, Reject} {
-		k.action = a
-		if i, ok := b.at[k]; ok {
-			b.flows[i].SeenByCapture = true
-			if stronger(MethodCapture, b.flows[i].Method) && k.side != Unsettled {
-				b.flows[i].Method = MethodCapture
+		k.action = actionNumber(a)
+		if f := b.find(k); f != nil {
+			f.SeenByCapture = true
+			if settled && stronger(MethodCapture, f.Method) {
+				f.Method = MethodCapture
 			}
 			if a == None {
-				b.flows[i].capture(n)
+				f.capture(n)
 			}
 			return found
 		}
 	}
-	k.action = None
+	k.action = actionNumber(None)
 	f := b.get(k)
-	if k.side != Unsettled {
+	if settled {
 		f.Method = MethodCapture
 	}
 	f.capture(n)
@@ -243,17 +243,16 @@ func (f *flowSum) capture(n *Connection) {
 // contradiction looks for the same connection settled the other way by the
 // logs' own SYN bits.
 func (b *flowSet) contradiction(k flowKey, n *Connection) []Finding {
-	o := k
-	o.side, o.action = opposite(k.side), Accept
-	o.port = n.PeerPort
-	if o.side == In {
-		o.port = n.LocalPort
+	o, other := k, opposite(n.Opener)
+	o.side, o.action, o.port = sideNumber(other), actionNumber(Accept), int32(n.PeerPort)
+	if other == In {
+		o.port = int32(n.LocalPort)
 	}
-	i, ok := b.at[o]
-	if !ok || b.flows[i].Method != MethodSYN {
+	f := b.find(o)
+	if f == nil || f.Method != MethodSYN {
 		return nil
 	}
-	return []Finding{{Kind: "capture-contradicts-log", Severity: "medium", Resource: k.eni, Message: fmt.Sprintf(
+	return []Finding{{Kind: "capture-contradicts-log", Severity: "medium", Resource: f.ENI, Message: fmt.Sprintf(
 		"%s between %s:%d and %s:%d: a capture says the side is %s, the flow log's SYN bits say %s; the log's is kept",
-		n.Protocol, n.Local, n.LocalPort, n.Peer, n.PeerPort, k.side, o.side)}}
+		n.Protocol, n.Local, n.LocalPort, n.Peer, n.PeerPort, n.Opener, other)}}
 }

@@ -58,7 +58,9 @@ func date(day int) time.Time { return time.Unix(int64(day)*86400, 0).UTC() }
 // of gives the flow's days in the window's zone. The logs' days are UTC; where
 // every hour in which the flow was seen falls on the next or the last day of
 // the zone, so do the days.
-func (w windowDays) of(f *Flow) []int {
+func (w windowDays) of(f *Flow) []int { return w.appendDays(nil, f) }
+
+func (w windowDays) appendDays(out []int, f *Flow) []int {
 	shift := 0
 	if w.offset != 0 && f.Hours != 0 {
 		next := w.offset > 0
@@ -75,26 +77,24 @@ func (w windowDays) of(f *Flow) []int {
 			shift = -1
 		}
 	}
-	out := make([]int, len(f.Days))
-	for i, d := range f.Days {
-		out[i] = int(d) + shift
+	for _, d := range f.Days {
+		out = append(out, int(d)+shift)
 	}
 	return out
 }
 
 // classify says how a flow recurs, and why.
 func (a *attributor) classify(f *Flow) (Class, []string) {
-	d := a.window.of(f)
+	a.scratch = a.window.appendDays(a.scratch[:0], f)
+	d := a.scratch
 	n := len(d)
 	switch {
 	case n == 0:
 		return Single, []string{"no day is known"}
+	case n == 1 && monthEnd(d[0]):
+		return Single, []string{"seen on one day, a month end"}
 	case n == 1:
-		why := []string{"seen on one day"}
-		if monthEnd(d[0]) {
-			why[0] = "seen on one day, a month end"
-		}
-		return Single, why
+		return Single, []string{"seen on one day"}
 	}
 	gap := a.window.last - d[n-1]
 	class, period, why := recurrence(d, localHours(f.Hours, a.window.offset), a.window)

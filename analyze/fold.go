@@ -1,6 +1,7 @@
 package analyze
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -10,15 +11,25 @@ import (
 	"github.com/flowcover/flowcover/topology/netset"
 )
 
-// flowKey is what makes two observations one flow.
+// place is where flows are observed.
+type place struct{ account, region, eni string }
+
+// flowKey is what makes two observations one flow. Places, sides and actions
+// are numbers here: hundreds of thousands of keys are hashed and sorted.
 type flowKey struct {
-	account, region, eni string
-	side                 Side
-	proto                netset.Protocol
-	local, peer          netip.Addr
-	port                 int
-	action               Action
+	local, peer  netip.Addr
+	place, port  int32
+	proto        netset.Protocol
+	side, action uint8
 }
+
+var (
+	sideList   = []Side{In, Out, Unsettled} // in the order of their words
+	actionList = []Action{None, Accept, Reject}
+)
+
+func sideNumber(s Side) uint8     { return uint8(slices.Index(sideList, s)) }
+func actionNumber(a Action) uint8 { return uint8(slices.Index(actionList, a)) }
 
 // flowSum is a flow while its rows are added up.
 type flowSum struct {
@@ -27,24 +38,117 @@ type flowSum struct {
 	synAck, flags, syn bool // syn: every row of it was settled by a SYN
 }
 
+// chunk is how many flows are allocated at once: they are large, and growing
+// one slice would copy them again and again.
+const chunk = 1 << 11
+
 // flowSet collects flows by key.
 type flowSet struct {
-	at    map[flowKey]int
-	flows []flowSum
+	at     map[flowKey]int32
+	keys   []flowKey
+	chunks [][]flowSum
+	ids    map[place]int32
+	places []place
 }
 
-func (b *flowSet) get(k flowKey) *flowSum {
-	i, ok := b.at[k]
+func newFlowSet(hint int) *flowSet {
+	return &flowSet{at: make(map[flowKey]int32, hint), ids: map[place]int32{}}
+}
+
+func (b *flowSet) place(p place) int32 {
+	i, ok := b.ids[p]
 	if !ok {
-		i = len(b.flows)
-		b.at[k] = i
-		b.flows = append(b.flows, flowSum{syn: true, Flow: Flow{
-			Account: k.account, Region: k.region, ENI: k.eni, Side: k.side, Protocol: k.proto,
-			Local: k.local, Peer: k.peer, Port: k.port, Action: k.action,
-			OpenerPortLow: NoPort, OpenerPortHigh: NoPort,
-		}})
+		i = int32(len(b.places))
+		b.ids[p] = i
+		b.places = append(b.places, p)
 	}
-	return &b.flows[i]
+	return i
+}
+
+func (b *flowSet) flow(i int32) *flowSum { return &b.chunks[i/chunk][i%chunk] }
+
+// find gives the flow of the key, nil where there is none.
+func (b *flowSet) find(k flowKey) *flowSum {
+	if i, ok := b.at[k]; ok {
+		return b.flow(i)
+	}
+	return nil
+}
+
+// get gives the flow of the key, new if need be. The pointer stays good.
+func (b *flowSet) get(k flowKey) *flowSum {
+	if i, ok := b.at[k]; ok {
+		return b.flow(i)
+	}
+	i := int32(len(b.keys))
+	b.at[k] = i
+	b.keys = append(b.keys, k)
+	if i%chunk == 0 {
+		b.chunks = append(b.chunks, make([]flowSum, 0, chunk))
+	}
+	c := &b.chunks[i/chunk]
+	p := b.places[k.place]
+	*c = append(*c, flowSum{syn: true, Flow: Flow{
+		Account: p.account, Region: p.region, ENI: p.eni, Side: sideList[k.side], Protocol: k.proto,
+		Local: k.local, Peer: k.peer, Port: int(k.port), Action: actionList[k.action],
+		OpenerPortLow: NoPort, OpenerPortHigh: NoPort,
+	}})
+	return b.flow(i)
+}
+
+// sorted lists the flows in the order of their keys.
+func (b *flowSet) sorted() []Flow {
+	byName := make([]int32, len(b.places))
+	for i := range byName {
+		byName[i] = int32(i)
+	}
+	slices.SortFunc(byName, func(x, y int32) int {
+		p, q := b.places[x], b.places[y]
+		return cmp.Or(strings.Compare(p.account, q.account), strings.Compare(p.region, q.region), strings.Compare(p.eni, q.eni))
+	})
+	at := make([]int32, len(b.places))
+	for i, p := range byName {
+		at[p] = int32(i)
+	}
+	type item struct {
+		flowKey
+		i int32
+	}
+	items := make([]item, len(b.keys))
+	for i, k := range b.keys {
+		k.place = at[k.place]
+		items[i] = item{k, int32(i)}
+	}
+	slices.SortFunc(items, func(x, y item) int { return compareKeys(&x.flowKey, &y.flowKey) })
+	out := make([]Flow, len(items))
+	for i := range items {
+		f := b.flow(items[i].i)
+		f.Answered = f.answered()
+		out[i] = f.Flow
+		out[i].ID = out[i].id()
+	}
+	return out
+}
+
+func compareKeys(x, y *flowKey) int {
+	switch {
+	case x.place != y.place:
+		return int(x.place) - int(y.place)
+	case x.side != y.side:
+		return int(x.side) - int(y.side)
+	case x.proto != y.proto:
+		return int(x.proto) - int(y.proto)
+	}
+	if c := x.local.Compare(y.local); c != 0 {
+		return c
+	}
+	if c := x.peer.Compare(y.peer); c != 0 {
+		return c
+	}
+	if x.port != y.port {
+		return int(x.port) - int(y.port)
+	}
+	return int(x.action) - int(y.action)
 }
 
 // add adds a row's counts; turned: the row is seen from its peer's end.
@@ -96,10 +200,10 @@ func (f *Flow) openerPorts(low, high int) {
 }
 
 // strength orders methods as the cascade does.
-var strength = []Method{MethodSYN, MethodOtherDay, MethodCapture, MethodNAT, MethodListener, MethodFanIn,
-	MethodOneWay, MethodPorts, MethodFewPorts, MethodLower, MethodRules, MethodNone}
+var strength = map[Method]int{MethodSYN: 11, MethodOtherDay: 10, MethodCapture: 9, MethodNAT: 8, MethodListener: 7,
+	MethodFanIn: 6, MethodOneWay: 5, MethodPorts: 4, MethodFewPorts: 3, MethodLower: 2, MethodRules: 1}
 
-func stronger(a, b Method) bool { return slices.Index(strength, a) < slices.Index(strength, b) }
+func stronger(a, b Method) bool { return a != b && strength[a] > strength[b] }
 
 // mergeDays joins two ascending lists. It never writes into either.
 func mergeDays(a, b []int32) []int32 {
@@ -118,7 +222,7 @@ func mergeDays(a, b []int32) []int32 {
 // fold makes flows of the settled rows: those of the ends first, then what only
 // ENIs between them saw, then what captures add.
 func (s *settler) fold() ([]Flow, []Finding) {
-	b := &flowSet{at: make(map[flowKey]int, len(s.rows)/2+1)}
+	b := newFlowSet(len(s.rows) / 2)
 	for i := range s.rows {
 		if r := &s.rows[i]; !r.middle && !r.translated {
 			s.addEnd(b, r)
@@ -126,16 +230,8 @@ func (s *settler) fold() ([]Flow, []Finding) {
 	}
 	found := s.foldMiddles(b)
 	found = append(found, s.addCaptures(b)...)
-	out := make([]Flow, len(b.flows))
-	for i := range b.flows {
-		f := &b.flows[i]
-		f.Answered = f.answered()
-		out[i] = f.Flow
-		out[i].ID = out[i].id()
-	}
-	slices.SortFunc(out, compareFlows)
 	slices.SortFunc(found, compareFindings)
-	return out, found
+	return b.sorted(), found
 }
 
 func (s *settler) addEnd(b *flowSet, r *srow) {
@@ -144,22 +240,23 @@ func (s *settler) addEnd(b *flowSet, r *srow) {
 		sides = []Side{In, Out}
 	}
 	for _, side := range sides {
-		b.get(s.key(r, side)).add(r.Row, r.how, false)
+		b.get(s.key(b, r, side)).add(r.Row, r.how, false)
 	}
 }
 
-func (s *settler) key(r *srow, side Side) flowKey {
-	k := flowKey{r.Account, r.Region, r.ENI, side, r.Protocol, r.Local, r.Peer, r.servicePort(side), r.Action}
-	if side == Unsettled && r.LocalPort == r.PeerPort {
-		k.port = r.LocalPort
+func (s *settler) key(b *flowSet, r *srow, side Side) flowKey {
+	p := place{r.Account, r.Region, r.ENI}
+	if i := r.role.iface; i != nil {
+		p.account, p.region = i.Account, i.Region
 	}
-	if !r.Protocol.HasPorts() {
-		k.port = NoPort
+	port := r.servicePort(side)
+	switch {
+	case !r.Protocol.HasPorts():
+		port = NoPort
+	case side == Unsettled && r.LocalPort == r.PeerPort:
+		port = r.LocalPort
 	}
-	if i, _ := s.w.iface(r.ENI); i != nil {
-		k.account, k.region = i.Account, i.Region
-	}
-	return k
+	return flowKey{r.Local, r.Peer, b.place(p), int32(port), r.Protocol, sideNumber(side), actionNumber(r.Action)}
 }
 
 // answered: SYN+ACK, or packets both ways; where the log has no flags, bytes
@@ -201,9 +298,12 @@ type orphan struct {
 }
 
 func (s *settler) foldMiddles(b *flowSet) []Finding {
-	ends := map[middleKey][]int{}
-	for i := range b.flows {
-		k := b.flows[i].middleKey()
+	if !slices.ContainsFunc(s.rows, func(r srow) bool { return r.middle }) {
+		return nil
+	}
+	ends := map[middleKey][]int32{}
+	for i := range int32(len(b.keys)) {
+		k := b.flow(i).middleKey()
 		ends[k] = append(ends[k], i)
 	}
 	orphans := map[middleKey]*orphan{}
@@ -217,8 +317,8 @@ func (s *settler) foldMiddles(b *flowSet) []Finding {
 		k := r.middleKey()
 		if is := ends[k]; len(is) > 0 {
 			for _, i := range is {
-				b.flows[i].seen(r.Row)
-				b.flows[i].MiddleRecords += r.Records
+				b.flow(i).seen(r.Row)
+				b.flow(i).MiddleRecords += r.Records
 			}
 			continue
 		}
@@ -284,9 +384,9 @@ func (s *settler) addOrphans(b *flowSet, orphans map[middleKey]*orphan) []Findin
 			if i == nil || forwards(i.Type) {
 				continue
 			}
-			fk := flowKey{i.Account, i.Region, i.ID, side, k.proto, local, peer, int(k.port), k.action}
+			fk := flowKey{local, peer, b.place(place{i.Account, i.Region, i.ID}), k.port, k.proto, sideNumber(side), actionNumber(k.action)}
 			if k.side == Unsettled {
-				fk.side = Unsettled
+				fk.side = sideNumber(Unsettled)
 			}
 			b.get(fk).adopt(most, records, side == In)
 			placed = true
@@ -295,7 +395,7 @@ func (s *settler) addOrphans(b *flowSet, orphans map[middleKey]*orphan) []Findin
 			continue
 		}
 		unknown++
-		fk := flowKey{most.Account, most.Region, "", k.side, k.proto, k.opener, k.responder, int(k.port), k.action}
+		fk := flowKey{k.opener, k.responder, b.place(place{most.Account, most.Region, ""}), k.port, k.proto, sideNumber(k.side), actionNumber(k.action)}
 		b.get(fk).adopt(most, records, false)
 	}
 	if unknown > 0 && len(s.w.snaps) > 0 {

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -39,9 +38,7 @@ func (f *Flow) when(first, last time.Time) {
 	}
 }
 
-// compareFlows orders flows by key.
-func compareFlows(a, b Flow) int { return compareFlowKeys(&a, &b) }
-
+// compareFlowKeys orders flows by key.
 func compareFlowKeys(a, b *Flow) int {
 	if c := strings.Compare(a.Account, b.Account); c != 0 {
 		return c
@@ -69,6 +66,3 @@ func compareFlowKeys(a, b *Flow) int {
 	}
 	return strings.Compare(string(a.Action), string(b.Action))
 }
-
-// sortPointers sorts by key without moving the flows.
-func sortPointers(fs []*Flow) { slices.SortFunc(fs, compareFlowKeys) }

@@ -38,6 +38,7 @@ func (s *settler) markMiddles() {
 			role = s.role(r.Row)
 			roles[r.ENI] = role
 		}
+		r.role = role
 		s.turn(r, role)
 		foreign := role.foreign(r.Row)
 		r.middle = role.forwards || foreign
@@ -48,8 +49,8 @@ func (s *settler) markMiddles() {
 	translating := map[outsideLeg]bool{}
 	for i := range s.rows {
 		r := &s.rows[i]
-		role := roles[r.ENI]
-		if role.foreign(r.Row) || noENI(r.ENI) {
+		role := r.role
+		if (len(legs) == 0 && !role.nat) || role.foreign(r.Row) || noENI(r.ENI) {
 			continue
 		}
 		leg := outsideLeg{r.ENI, r.Peer, r.Protocol, r.PeerPort}
@@ -64,9 +65,11 @@ func (s *settler) markMiddles() {
 	}
 	for i := range s.rows {
 		r := &s.rows[i]
-		role := roles[r.ENI]
+		if !r.middle || r.translated {
+			continue
+		}
 		leg := outsideLeg{r.ENI, r.Local, r.Protocol, r.LocalPort}
-		if r.middle && !r.translated && (role.nat || translating[leg]) {
+		if r.role.nat || translating[leg] {
 			s.learnNAT(r.Row)
 		}
 	}

@@ -1,32 +1,45 @@
 package analyze
 
 import (
-	"cmp"
 	"fmt"
 	"math/bits"
 	"slices"
+	"strconv"
 )
 
-// rank orders the flows by what a reviewer should read first and says why.
+// rank orders flows that are sorted by key by what a reviewer should read first and says why.
 // Nothing else depends on it. All weights are integers, so that every machine
 // ranks alike.
 func rank(flows []Flow, a *attributor) {
-	type scored struct {
-		score int
-		f     Flow
-	}
-	all := make([]scored, len(flows))
+	order := make([]uint64, len(flows)) // the score's complement, then the place by key
 	for i := range flows {
-		f := &flows[i]
-		s := a.score(f)
-		all[i] = scored{s, *f}
+		order[i] = uint64(1<<31-a.score(&flows[i]))<<32 | uint64(i)
 	}
-	slices.SortFunc(all, func(x, y scored) int {
-		return cmp.Or(y.score-x.score, compareFlowKeys(&x.f, &y.f))
-	})
-	for i := range all {
-		flows[i] = all[i].f
+	slices.Sort(order)
+	reorder(flows, order)
+	for i := range flows {
 		flows[i].Rank = i + 1
+	}
+}
+
+// reorder puts the flow that order names at each place, moving each flow once.
+func reorder(flows []Flow, order []uint64) {
+	const index = 1<<32 - 1
+	for start := range order {
+		if order[start]&index == uint64(start) {
+			continue
+		}
+		first := flows[start]
+		for i := start; ; {
+			from := int(order[i] & index)
+			order[i] = uint64(i)
+			if from == start {
+				flows[i] = first
+				break
+			}
+			flows[i] = flows[from]
+			i = from
+		}
 	}
 }
 
@@ -111,10 +124,10 @@ func (a *attributor) risk(f *Flow) int {
 		say(120, "the peer is on the internet")
 	}
 	if f.on(a.policy.AdminPorts) {
-		say(120, fmt.Sprintf("%s is an admin port", f.service()))
+		say(120, f.service()+" is an admin port")
 	}
 	if f.on(a.policy.DatabasePorts) {
-		say(80, fmt.Sprintf("%s is a database port", f.service()))
+		say(80, f.service()+" is a database port")
 	}
 	if f.Class == Single && f.Action != Reject {
 		say(60, "a peer met on one day only")
@@ -130,7 +143,7 @@ func (f *Flow) service() string {
 	if f.Port == NoPort {
 		return f.Protocol.String()
 	}
-	return fmt.Sprintf("%s/%d", f.Protocol, f.Port)
+	return f.Protocol.String() + "/" + strconv.Itoa(f.Port)
 }
 
 // Text writes the flow as people read it, the opener first:

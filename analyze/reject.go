@@ -31,23 +31,33 @@ type ForbiddenCell struct {
 // ACL without a return rule.
 func Forbidden(flows []Flow, ev Evidence) ([]ForbiddenCell, []Finding) {
 	a := newAttributor(flows, ev, Window{})
-	j := &rejects{a: a, accepted: map[flowKey]*Flow{}, group: map[groupPeer]bool{}, sums: map[rejectKind]*rejectSum{}}
-	sorted := make([]*Flow, len(flows))
+	j := &rejects{a: a, accepted: map[anyAction]*Flow{}, group: map[groupPeer]bool{}, sums: map[rejectKind]*rejectSum{}}
+	var refused []*Flow
 	for i := range flows {
-		f := &flows[i]
-		sorted[i] = f
-		if f.Action == Accept {
-			j.accepted[f.whoever()] = f
-			if f.Side == In {
-				j.group[groupPeer{f.Group, f.Peer, f.Protocol, f.Port}] = true
-			}
+		if f := &flows[i]; f.Action == Reject {
+			refused = append(refused, f)
+			j.accepted[f.whoever()] = nil
+			j.group[f.groupPeer("")] = false
 		}
 	}
-	sortPointers(sorted)
-	for _, f := range sorted {
-		if f.Action == Reject {
-			j.judge(f)
+	if len(refused) == 0 {
+		return nil, nil
+	}
+	for i := range flows {
+		f := &flows[i]
+		if f.Action != Accept {
+			continue
 		}
+		if _, asked := j.accepted[f.whoever()]; asked {
+			j.accepted[f.whoever()] = f
+		}
+		if _, asked := j.group[f.groupPeer("")]; asked && f.Side == In {
+			j.group[f.groupPeer(f.Group)] = true
+		}
+	}
+	slices.SortFunc(refused, compareFlowKeys)
+	for _, f := range refused {
+		j.judge(f)
 	}
 	slices.SortFunc(j.cells, func(x, y ForbiddenCell) int {
 		return cmp.Or(strings.Compare(x.Resource, y.Resource), strings.Compare(string(x.Direction), string(y.Direction)),
@@ -78,15 +88,26 @@ type rejectSum struct {
 
 type rejects struct {
 	a        *attributor
-	accepted map[flowKey]*Flow
-	group    map[groupPeer]bool // accepted by a member of the group
+	accepted map[anyAction]*Flow
+	group    map[groupPeer]bool // accepted by a member of the group; kept for what was refused as well
 	cells    []ForbiddenCell
 	sums     map[rejectKind]*rejectSum
 }
 
-// whoever is the flow's key without its action.
-func (f *Flow) whoever() flowKey {
-	return flowKey{"", "", f.ENI, f.Side, f.Protocol, f.Local, f.Peer, f.Port, None}
+// anyAction is a flow's key without its action.
+type anyAction struct {
+	eni   string
+	side  Side
+	peer  netip.Addr
+	local socket
+}
+
+func (f *Flow) whoever() anyAction {
+	return anyAction{f.ENI, f.Side, f.Peer, socket{f.Local, f.Protocol, int32(f.Port)}}
+}
+
+func (f *Flow) groupPeer(group string) groupPeer {
+	return groupPeer{group, f.Peer, f.Protocol, f.Port}
 }
 
 func (j *rejects) judge(f *Flow) {

@@ -41,6 +41,7 @@ func Settle(rows []Row, ev Evidence) ([]Flow, []Finding) {
 // srow is a row with what the cascade found.
 type srow struct {
 	*Row
+	role       *eniRole
 	middle     bool // its ENI only forwards it
 	translated bool // a NAT's own address is one of its ends
 	both       bool // nothing tells and rules admit both ways
