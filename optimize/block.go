@@ -123,9 +123,7 @@ func (b block) sibling(o block) bool {
 // normal sorts blocks, drops those that lie in others and joins halves: the
 // shortest list with the same addresses. It works in place.
 func normal(bs []block) []block {
-	if !slices.IsSortedFunc(bs, block.compare) {
-		slices.SortFunc(bs, block.compare)
-	}
+	sortBlocks(bs)
 	out := bs[:0]
 	for _, b := range bs {
 		if n := len(out); n > 0 && out[n-1].contains(b) {
@@ -138,4 +136,45 @@ func normal(bs []block) []block {
 		out = append(out, b)
 	}
 	return out
+}
+
+// sortBlocks sorts by address, the wider first. Long IPv4 lists go by digits.
+func sortBlocks(bs []block) {
+	if slices.IsSortedFunc(bs, block.compare) {
+		return
+	}
+	if len(bs) < 1<<12 {
+		slices.SortFunc(bs, block.compare)
+		return
+	}
+	packed := make([]uint64, len(bs))
+	for i, b := range bs {
+		if b.at.lo != 0 || b.at.hi<<32 != 0 || b.bits > 32 {
+			slices.SortFunc(bs, block.compare)
+			return
+		}
+		packed[i] = b.at.hi>>32<<6 | uint64(b.bits)
+	}
+	const digit = 13 // three of them hold 32 bits of address and 6 of length
+	spare := make([]uint64, len(bs))
+	var at [1 << digit]int
+	for shift := 0; shift < 39; shift += digit {
+		clear(at[:])
+		for _, x := range packed {
+			at[x>>shift&(1<<digit-1)]++
+		}
+		sum := 0
+		for i, n := range at {
+			at[i], sum = sum, sum+n
+		}
+		for _, x := range packed {
+			d := x >> shift & (1<<digit - 1)
+			spare[at[d]] = x
+			at[d]++
+		}
+		packed, spare = spare, packed
+	}
+	for i, x := range packed {
+		bs[i] = block{key{hi: x >> 6 << 32}, uint8(x & 63)}
+	}
 }

@@ -263,7 +263,7 @@ func (g *grid) solve(t *testing.T, p *Problem) []int64 {
 }
 
 func TestAgainstBruteForce(t *testing.T) {
-	runs := 1500
+	runs := 800
 	if testing.Short() {
 		runs = 200
 	}

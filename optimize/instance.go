@@ -38,17 +38,10 @@ type instance[T num[T]] struct {
 
 // slabsOf gives what is approved and not yet open.
 func slabsOf(p *Problem, w *weighing, pre *netset.Set) []slab {
-	groups := map[netset.Columns][]block{}
-	for _, c := range p.Approved {
-		for _, part := range byProtocol(c.Columns) {
-			groups[part] = append(groups[part], blockOf(c.Prefix))
-		}
+	out := groups(p.Approved)
+	for i := range out {
+		out[i].blocks = normal(out[i].blocks)
 	}
-	out := make([]slab, 0, len(groups))
-	for cols, bs := range groups {
-		out = append(out, slab{cols, normal(bs)})
-	}
-	slices.SortFunc(out, func(a, b slab) int { return a.cols.Compare(b.cols) })
 	if !pre.IsEmpty() || overlapping(out) {
 		out = cutSlabs(out, pre, p.V6)
 	}
@@ -56,6 +49,40 @@ func slabsOf(p *Problem, w *weighing, pre *netset.Set) []slab {
 	for i := range out {
 		out[i].blocks = w.cut(out[i].blocks)
 	}
+	return out
+}
+
+// groups lists, for each interval of columns in the cells, the prefixes there.
+func groups(cells []Cell) []slab {
+	counts := map[netset.Columns]int{}
+	for i := 0; i < len(cells); {
+		from, cols := i, cells[i].Columns
+		for i < len(cells) && cells[i].Columns == cols {
+			i++
+		}
+		counts[cols] += i - from
+	}
+	var out []slab
+	index := map[netset.Columns][]int{} // a cell's columns to slabs
+	for cols, n := range counts {
+		for _, part := range byProtocol(cols) {
+			i := slices.IndexFunc(out, func(s slab) bool { return s.cols == part })
+			if i < 0 {
+				i, out = len(out), append(out, slab{part, make([]block, 0, n)})
+			}
+			index[cols] = append(index[cols], i)
+		}
+	}
+	var at []int
+	for i := range cells {
+		if i == 0 || cells[i].Columns != cells[i-1].Columns {
+			at = index[cells[i].Columns]
+		}
+		for _, n := range at {
+			out[n].blocks = append(out[n].blocks, blockOf(cells[i].Prefix))
+		}
+	}
+	slices.SortFunc(out, func(a, b slab) int { return a.cols.Compare(b.cols) })
 	return out
 }
 

@@ -4,7 +4,7 @@ import "slices"
 
 // small is the number of leaves below which a subtree's choices are not stored
 // but computed again when its rules are wanted.
-const small = 64
+const small = 512
 
 // prefixProgram finds, for every number of rules up to limit, the cheapest
 // prefixes that cover all leaves, in one interval of columns. It is exact.

@@ -31,18 +31,25 @@ func (b *basis) approvedSize() (weighted, cells *big.Int) {
 		slabs = slabsOf(b.Problem, b.w, nil)
 	}
 	weighted, cells = new(big.Int), new(big.Int)
-	one := new(big.Int)
 	for _, s := range slabs {
-		cols := new(big.Int).SetUint64(b.w.cols(s.cols))
-		sum, count := new(big.Int), new(big.Int)
+		counts := map[[2]uint64]uint64{} // by length and weight
+		last, n := [2]uint64{}, uint64(0)
 		for _, bl := range s.blocks {
-			one.SetUint64(1)
-			one.Lsh(one, uint(b.w.width)-uint(bl.bits))
-			count.Add(count, one)
-			sum.Add(sum, one.Mul(one, new(big.Int).SetUint64(b.w.weight(bl))))
+			at := [2]uint64{uint64(bl.bits), b.w.weight(bl)}
+			if at != last {
+				counts[last] += n
+				last, n = at, 0
+			}
+			n++
 		}
-		weighted.Add(weighted, sum.Mul(sum, cols))
-		cells.Add(cells, count.Mul(count, big.NewInt(int64(s.cols.Len()))))
+		counts[last] += n
+		for at, n := range counts {
+			count := new(big.Int).SetUint64(n)
+			count.Lsh(count, uint(b.w.width)-uint(at[0]))
+			cells.Add(cells, new(big.Int).Mul(count, big.NewInt(int64(s.cols.Len()))))
+			count.Mul(count, new(big.Int).SetUint64(at[1]))
+			weighted.Add(weighted, count.Mul(count, new(big.Int).SetUint64(b.w.cols(s.cols))))
+		}
 	}
 	return weighted, cells
 }
