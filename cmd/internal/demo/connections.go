@@ -74,16 +74,16 @@ func (p *pair) address(c *connection, draw *stream) {
 // scanned are the ports that scanners try and nobody admitted.
 var scanned = []int32{21, 23, 25, 80, 445, 1433, 3306, 3389, 5900, 6379, 8080, 9200, 11211, 27017}
 
-// member gives the address of a crowd's n-th member, spread over its pool.
+// member gives the address of a crowd's n-th member. A small crowd is spread
+// over its pool, a large one fills it from the start.
 func (z *zone) member(n int) netip.Addr {
 	raw := z.pool.Addr().AsSlice()
-	spread := uint32(n)*2654435761 + 97
-	host := uint32(1)<<min(16, uint(len(raw)*8-z.pool.Bits())) - 1
-	at := uint32(n)
+	mask := uint32(1)<<min(31, uint(len(raw)*8-z.pool.Bits())) - 1
+	at := uint32(n) + 2
 	if z.size < 1<<12 {
-		at = spread >> 7
+		at = (uint32(n)*2654435761 + 97) >> 7
 	}
-	at &= host | uint32(1)<<min(31, uint(len(raw)*8-z.pool.Bits())) - 1
+	at &= mask
 	for i := range 4 {
 		raw[len(raw)-1-i] |= byte(at >> (8 * i))
 	}

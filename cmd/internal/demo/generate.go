@@ -27,7 +27,7 @@ type Options struct {
 	// leave some however few are asked for.
 	Records int64
 	// Snapshot: make logs for this account alone, and write no account.
-	Snapshot *topology.Resources
+	Snapshot *topology.Snapshot
 
 	Layout   Layout
 	Version  int  // of the flow log's fields: 5 (29 columns) or 2 (AWS's default format)
@@ -55,7 +55,7 @@ type Report struct {
 	Logs         string
 	Captures     string
 	Truth        string
-	Resources    *topology.Resources
+	Snapshot     *topology.Snapshot
 	Pairs        int
 	Dropped      []string // pairs of the table that no route carries
 	Progress
@@ -140,15 +140,18 @@ func Generate(ctx context.Context, opt Options, progress func(Progress)) (*Repor
 			return nil, fmt.Errorf("%s: %w: remove it or choose another --out", filepath.Join(opt.Out, name), ErrExists)
 		}
 	}
-	report := &Report{Logs: filepath.Join(opt.Out, "logs"), Resources: opt.Snapshot}
+	report := &Report{Logs: filepath.Join(opt.Out, "logs"), Snapshot: opt.Snapshot}
 	if opt.Snapshot == nil {
 		res, err := Account(opt.Seed, Size{opt.VPCs, opt.ENIs})
 		if err != nil {
 			return nil, err
 		}
-		report.Resources, report.Account = &res, filepath.Join(opt.Out, "account")
+		report.Account = filepath.Join(opt.Out, "account")
 		if err := WriteAccount(report.Account, &res); err != nil {
 			return nil, err
+		}
+		if report.Snapshot, err = topology.New(res); err != nil {
+			return nil, fmt.Errorf("the demo's account: %w", err)
 		}
 	}
 	g := newGenerator(opt, report, progress)
@@ -173,13 +176,14 @@ func Generate(ctx context.Context, opt Options, progress func(Progress)) (*Repor
 
 func newGenerator(opt Options, report *Report, progress func(Progress)) *generator {
 	g := &generator{opt: opt, seed: opt.Seed, interval: int64(opt.Interval), last: opt.End.Unix() / 3600,
-		people: populate(opt.Seed, report.Resources), report: report, notify: progress, flowLogs: map[string]string{}}
+		people: populate(opt.Seed, report.Snapshot), report: report, notify: progress, flowLogs: map[string]string{}}
 	g.first = g.last - int64(opt.Days)*24
 	g.perHour = 3600/g.interval + 2
-	for i := range report.Resources.Interfaces {
-		g.phases = append(g.phases, int64(mix(opt.Seed^hash64(report.Resources.Interfaces[i].ID))%uint64(g.interval)))
+	res := g.people.net.res
+	for i := range res.Interfaces {
+		g.phases = append(g.phases, int64(mix(opt.Seed^hash64(res.Interfaces[i].ID))%uint64(g.interval)))
 	}
-	for _, v := range report.Resources.VPCs {
+	for _, v := range res.VPCs {
 		g.flowLogs[v.ID] = "fl-0" + digest(opt.Seed, "flow log", v.ID)[:16]
 	}
 	for i := range g.people.pairs {

@@ -14,7 +14,8 @@ type pair struct {
 	call     *call
 	label    uint64 // names its random streams
 	from, to end
-	crowd    *zone // the opener is drawn from it for each connection
+	crowd    *zone      // the opener is drawn from it for each connection
+	sample   netip.Addr // the opener, or one of the crowd
 	route    route
 	refused  int // the hop that refuses: an index of the request's hops, or of the reply's for NoReply
 	index    int
@@ -34,14 +35,17 @@ const (
 // population is everything that opens connections in a snapshot.
 type population struct {
 	net     *network
+	snap    *topology.Snapshot
 	pairs   []pair
-	dropped []string // pairs that the table names and no route carries
+	dropped []string // pairs that the table names and this snapshot does not carry
 }
 
 // populate finds the pairs: of ENIs with a role that the table knows, from the
 // table; of the others, from the rules that admit them.
-func populate(seed uint64, res *topology.Resources) *population {
-	p := &population{net: newNetwork(res)}
+func populate(seed uint64, snap *topology.Snapshot) *population {
+	all := snap.Resources()
+	res := &all
+	p := &population{net: newNetwork(res), snap: snap}
 	byRole := map[string][]int{}
 	var hosts, strangers []int
 	for i := range res.Interfaces {
@@ -135,24 +139,22 @@ func (p *population) ends(name string, byRole map[string][]int, v6 bool) ([]end,
 	return out, nil
 }
 
-// add adds a pair if a route carries it.
+// add adds a pair if a route carries it and the rules do with it what its
+// kind says.
 func (p *population) add(c *call, from, to end, crowd *zone) {
 	r, ok := p.net.way(from, to)
 	if !ok {
-		p.dropped = append(p.dropped, fmt.Sprintf("%s: %s to %s: no route", c.name, from.addr, to.addr))
+		p.drop(c, from, to, "no route")
 		return
 	}
 	label := c.name + " " + c.from + " " + from.addr.String() + " " + to.addr.String() + " " + strconv.Itoa(c.port)
-	one := pair{call: c, label: hash64(label), from: from, to: to, crowd: crowd, route: r, weight: 1}
-	switch c.fate() {
-	case Demand, Scan:
-		one.refused = p.refusal(r, from, to)
-		one.route.request = r.request[:one.refused+1]
-		one.route.reply = nil
-	case Probe, OneWay:
-		one.route.reply = nil
-	case NoReply:
-		one.route.reply = r.reply[:1]
+	one := pair{call: c, label: hash64(label), from: from, to: to, crowd: crowd, sample: from.addr, route: r, weight: 1}
+	if crowd != nil {
+		one.sample = crowd.member(7)
+	}
+	if why := p.judge(&one); why != "" {
+		p.drop(c, from, to, why)
+		return
 	}
 	if crowd != nil {
 		one.from.addr = netip.Addr{}
@@ -165,6 +167,76 @@ func (p *population) add(c *call, from, to end, crowd *zone) {
 	p.pairs = append(p.pairs, one)
 }
 
+func (p *population) drop(c *call, from, to end, why string) {
+	p.dropped = append(p.dropped, fmt.Sprintf("%s: %s to %s: %s", c.name, from.addr, to.addr, why))
+}
+
+// judge follows the pair through the rules and cuts its hops to those that
+// log it; it says why the snapshot does not do what the pair's kind needs.
+func (p *population) judge(one *pair) string {
+	r := &one.route
+	verdict, err := p.snap.Trace(p.query(one, one.sample))
+	if err != nil {
+		return err.Error()
+	}
+	there, back := verdict.Disposition.Delivered(), verdict.Reply.Disposition.Delivered()
+	switch one.call.fate() {
+	case Legit:
+		if !there || !back {
+			return fmt.Sprintf("request %s, reply %s", verdict.Disposition, verdict.Reply.Disposition)
+		}
+	case OneWay:
+		if !there {
+			return "request " + string(verdict.Disposition)
+		}
+		r.reply = nil
+	case Demand, Scan:
+		switch verdict.Disposition {
+		case topology.DeniedIn:
+			one.refused = len(r.request) - 1
+		case topology.DeniedOut:
+			r.request = r.request[:1]
+		default:
+			return "refused by its kind, and here " + string(verdict.Disposition)
+		}
+		r.reply = nil
+	case Probe:
+		// A NAT gateway has no group: its ENI logs ACCEPT for what it then drops.
+		if !there && !isNAT(&p.net.res.Interfaces[one.to.eni]) {
+			return "admitted by its kind, and here " + string(verdict.Disposition)
+		}
+		r.reply = nil
+	case NoReply:
+		if !there || verdict.Reply.Disposition != topology.DeniedOut {
+			return fmt.Sprintf("only its reply is refused by its kind, and here request %s, reply %s", verdict.Disposition, verdict.Reply.Disposition)
+		}
+		r.reply = r.reply[:1]
+	}
+	return ""
+}
+
+// query asks Trace about a pair whose opener has the given address.
+func (p *population) query(one *pair, opener netip.Addr) topology.Query {
+	c := one.call
+	q := topology.Query{From: opener.String(), To: one.to.addr.String(), Protocol: c.proto, Port: c.port, SourcePort: c.sport}
+	if one.from.eni >= 0 && opener.Is4() {
+		q.From = p.net.res.Interfaces[one.from.eni].ID
+	}
+	if one.to.eni >= 0 && one.to.addr.Is4() {
+		q.To = p.net.res.Interfaces[one.to.eni].ID
+		if public, ok := p.net.res.Interfaces[one.to.eni].PublicAddresses[one.to.addr.String()]; ok && one.route.name == "internet" {
+			q.To = public.String()
+		}
+	}
+	switch {
+	case c.proto.HasTypes():
+		q.ICMPType, q.Port = c.port, 0
+	case c.fate() == Scan:
+		q.Port = int(scanned[0])
+	}
+	return q
+}
+
 // forget leaves out the opener's address, for each connection to fill in.
 func (h *hop) forget(opener netip.Addr) {
 	for _, a := range []*netip.Addr{&h.src, &h.dst, &h.psrc, &h.pdst} {
@@ -173,10 +245,6 @@ func (h *hop) forget(opener netip.Addr) {
 		}
 	}
 }
-
-// refusal is the hop that refuses a connection nobody admitted: the target's
-// ENI, whose group has no rule for it.
-func (p *population) refusal(r route, _, _ end) int { return len(r.request) - 1 }
 
 // perConnection is how many records a connection is expected to leave.
 func (p *pair) perConnection(interval int64) float64 {

@@ -54,7 +54,9 @@ func (p *population) guess(seed uint64, to int, r topology.SecurityGroupRule, me
 			if at < 0 || from.eni == to {
 				continue
 			}
+			before := len(p.dropped)
 			p.add(c, from, end{addr: target.Addresses[at], eni: to}, nil)
+			p.dropped = p.dropped[:before] // a guess that the rest of the rules refuse
 		}
 	}
 }
