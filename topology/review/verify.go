@@ -235,3 +235,26 @@ func (d Decisions) refusal(id string) string {
 	}
 	return ""
 }
+
+// Own checks that a review is one that this key signed and nobody changed
+// since, and gives it. Expiry and changeset are the caller's to look at.
+func Own(f File, key *Key) (*Review, error) {
+	fail := func(kind error, why string) (*Review, error) {
+		return nil, fmt.Errorf("%w: %s: the earlier review %s", kind, f.Name, why)
+	}
+	if len(f.Signature) == 0 {
+		return fail(ErrUnsigned, "has no signature")
+	}
+	sig, err := sshsig.Unarmor(f.Signature)
+	if err != nil {
+		return fail(ErrChanged, "has a signature that cannot be read")
+	}
+	if err := sshsig.Verify(bytes.NewReader(f.Data), sig, key.signer.PublicKey(), sig.HashAlgorithm, Namespace); err != nil {
+		return fail(ErrChanged, "is not what this key signed")
+	}
+	r, err := Decode(f.Data)
+	if err != nil {
+		return fail(ErrChanged, "cannot be read: "+err.Error())
+	}
+	return r, nil
+}
