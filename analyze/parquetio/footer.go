@@ -8,6 +8,7 @@ import (
 
 	"github.com/apache/arrow/go/v17/parquet"
 	"github.com/apache/arrow/go/v17/parquet/metadata"
+	"github.com/apache/arrow/go/v17/parquet/schema"
 )
 
 // Footer is what a Parquet file's footer says, checked against the file's size.
@@ -27,6 +28,8 @@ type Column struct {
 	Name   string // its path, joined by dots
 	Type   string // the physical type: BOOLEAN, INT32, INT64, INT96, FLOAT, DOUBLE, BYTE_ARRAY, FIXED_LEN_BYTE_ARRAY
 	Nested bool   // repeated, or inside a group
+	// Timestamp: an integer that is annotated as an instant.
+	Timestamp bool
 }
 
 // RowGroup is one row group. Chunks are in the order of the footer's Columns.
@@ -76,10 +79,16 @@ func ReaderRange(r io.ReaderAt) ReadRange {
 // range where the footer is small, with two where it is not. tail, if not nil,
 // receives the bytes read from the file's end.
 func ReadFooter(read ReadRange, size int64, tail func(offset int64, p []byte) error) (*Footer, error) {
+	return ReadFooterHint(read, size, firstTailRead, tail)
+}
+
+// ReadFooterHint is ReadFooter where the caller guesses how many bytes at the
+// file's end hold the footer, for the first read.
+func ReadFooterHint(read ReadRange, size, hint int64, tail func(offset int64, p []byte) error) (*Footer, error) {
 	if size < trailer+int64(len(magic)) {
 		return nil, fmt.Errorf("%w: %d bytes are too few", ErrNotParquet, size)
 	}
-	n := min(size, firstTailRead)
+	n := min(size, max(hint, 1<<10))
 	p := make([]byte, n)
 	if err := read(size-n, p); err != nil {
 		return nil, err
@@ -135,9 +144,10 @@ func parseFooter(p []byte, size int64) (f *Footer, err error) {
 	for i := range n {
 		c := meta.Schema.Column(i)
 		f.Columns = append(f.Columns, Column{
-			Name:   c.Path(),
-			Type:   c.PhysicalType().String(),
-			Nested: c.MaxRepetitionLevel() > 0 || len(c.ColumnPath()) > 1,
+			Name:      c.Path(),
+			Type:      c.PhysicalType().String(),
+			Nested:    c.MaxRepetitionLevel() > 0 || len(c.ColumnPath()) > 1,
+			Timestamp: isTimestamp(c),
 		})
 	}
 	if kv := meta.KeyValueMetadata(); kv != nil {
@@ -159,6 +169,17 @@ func parseFooter(p []byte, size int64) (f *Footer, err error) {
 		return nil, fmt.Errorf("%w: its footer counts %d rows, its row groups %d", ErrNotParquet, f.Rows, rows)
 	}
 	return f, nil
+}
+
+func isTimestamp(c *schema.Column) bool {
+	if _, ok := c.LogicalType().(schema.TimestampLogicalType); ok {
+		return true
+	}
+	if _, ok := c.LogicalType().(*schema.TimestampLogicalType); ok {
+		return true
+	}
+	t := c.ConvertedType()
+	return t == schema.ConvertedTypes.TimestampMillis || t == schema.ConvertedTypes.TimestampMicros
 }
 
 func rowGroup(g *metadata.RowGroupMetaData, columns int, end int64) (RowGroup, error) {

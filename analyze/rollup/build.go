@@ -1,0 +1,323 @@
+package rollup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sort"
+	"strconv"
+
+	duckdb "github.com/marcboeker/go-duckdb/v2"
+
+	"github.com/flowcover/flowcover/analyze/source"
+)
+
+// begin makes the working tables of a unit.
+func (e *Engine) begin(ctx context.Context, u *unit) error {
+	if err := e.run(ctx, "00_tables"); err != nil {
+		return err
+	}
+	var day any
+	if u.Day != source.Undated {
+		day = u.Day
+	}
+	for name, v := range map[string]any{"key_account": u.Account, "key_region": u.Region} {
+		if err := e.exec(ctx, "SET VARIABLE "+name+" = ?", v); err != nil {
+			return err
+		}
+	}
+	return e.exec(ctx, "SET VARIABLE key_day = ?::INTEGER", day)
+}
+
+// add sums a batch into the working tables. Inputs that DuckDB cannot read are
+// found out one by one, filed with their objects, and left out.
+func (e *Engine) add(ctx context.Context, b *batch) error {
+	groups := map[string][]*input{}
+	for _, in := range b.inputs {
+		k := in.schema.key()
+		groups[k] = append(groups[k], in)
+	}
+	keys := make([]string, 0, len(groups))
+	for k := range groups {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	for _, k := range keys {
+		if err := e.addGroup(ctx, b.unit, groups[k]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *Engine) addGroup(ctx context.Context, u *unit, inputs []*input) error {
+	for len(inputs) > 0 {
+		err := e.sum(ctx, u, inputs)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		good, bad := e.sift(ctx, u, inputs)
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if len(bad) == 0 {
+			return fmt.Errorf("%s: %w", u.describe(), err)
+		}
+		for _, f := range bad {
+			if e.opt.Strict {
+				return fmt.Errorf("%s: unreadable: %s", f.in.object.name(), f.reason)
+			}
+			f.in.object.fail(f.reason, false)
+		}
+		inputs = good
+	}
+	return nil
+}
+
+// sum adds inputs of one schema to the working tables, all of them or none.
+func (e *Engine) sum(ctx context.Context, u *unit, inputs []*input) (err error) {
+	if err := e.readFrom(ctx, u, inputs); err != nil {
+		return err
+	}
+	if err := e.exec(ctx, "BEGIN TRANSACTION"); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			// The context may be what ended it; the rollback must happen still.
+			err = errors.Join(err, e.exec(context.WithoutCancel(ctx), "ROLLBACK"))
+		}
+	}()
+	if err := e.run(ctx, "20_conversation"); err != nil {
+		return err
+	}
+	if err := e.run(ctx, "21_interface"); err != nil {
+		return err
+	}
+	if inputs[0].schema.has("tgw_id") {
+		if err := e.run(ctx, "22_transit"); err != nil {
+			return err
+		}
+	}
+	return e.exec(ctx, "COMMIT")
+}
+
+// readFrom points the view record at inputs of one schema.
+func (e *Engine) readFrom(ctx context.Context, u *unit, inputs []*input) error {
+	paths := make([]string, len(inputs))
+	for i, in := range inputs {
+		paths[i] = in.path
+	}
+	if err := e.setFiles(ctx, "files", paths); err != nil {
+		return err
+	}
+	if err := e.exec(ctx, inputs[0].schema.viewSQL()); err != nil {
+		return fmt.Errorf("view of the files: %w", err)
+	}
+	if err := e.run(ctx, "10_record"); err != nil {
+		return err
+	}
+	return e.exec(ctx, slotSQL(u.cuts))
+}
+
+type failed struct {
+	in     *input
+	reason string
+}
+
+// sift reads each input by itself.
+func (e *Engine) sift(ctx context.Context, u *unit, inputs []*input) (good []*input, bad []failed) {
+	spoiled := map[*object]bool{}
+	for _, in := range inputs {
+		if ctx.Err() != nil {
+			return nil, nil
+		}
+		if err := e.probe(ctx, u, in); err != nil {
+			bad = append(bad, failed{in, duckReason(err)})
+			spoiled[in.object] = true
+		}
+	}
+	for _, in := range inputs {
+		// A text object may have been staged as several files.
+		if !spoiled[in.object] {
+			good = append(good, in)
+		}
+	}
+	return good, bad
+}
+
+func (e *Engine) probe(ctx context.Context, u *unit, in *input) error {
+	if err := e.readFrom(ctx, u, []*input{in}); err != nil {
+		return err
+	}
+	return e.run(ctx, "29_probe")
+}
+
+// duckReason is DuckDB's message without the scratch file's name and SQL.
+func duckReason(err error) string {
+	var d *duckdb.Error
+	if !errors.As(err, &d) {
+		return err.Error()
+	}
+	msg := d.Msg
+	for i, c := range msg {
+		if c == '\n' {
+			msg = msg[:i]
+			break
+		}
+	}
+	return "DuckDB cannot read it: " + msg
+}
+
+// tables of a rollup and the queries that make them.
+var tables = []struct{ name, query string }{
+	{"enis", "41_enis"},
+	{"flows", "40_flows"},
+	{"transit", "42_transit"},
+}
+
+// checkAddresses takes the records out whose addresses are none.
+func (e *Engine) checkAddresses(ctx context.Context) error {
+	rows, err := e.conn.QueryContext(ctx, query("25_addresses"))
+	if err != nil {
+		return fmt.Errorf("25_addresses.sql: %w", cause(ctx, err))
+	}
+	var bad []string
+	for rows.Next() {
+		var s string
+		if err := rows.Scan(&s); err != nil {
+			return errors.Join(err, rows.Close())
+		}
+		if a, err := netip.ParseAddr(s); err != nil || a.Zone() != "" {
+			bad = append(bad, s)
+		}
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return fmt.Errorf("25_addresses.sql: %w", cause(ctx, err))
+	}
+	if len(bad) == 0 {
+		return nil
+	}
+	if err := e.exec(ctx, "SET VARIABLE no_address = ?", bad); err != nil {
+		return err
+	}
+	return e.run(ctx, "26_no_address")
+}
+
+// finish works the unit's tables out, writes them to the state and returns the
+// rollup.
+func (e *Engine) finish(ctx context.Context, u *unit) (*stored, error) {
+	if err := e.checkAddresses(ctx); err != nil {
+		return nil, fmt.Errorf("%s: %w", u.describe(), err)
+	}
+	for _, q := range []string{"30_own", "31_tuple"} {
+		if err := e.run(ctx, q); err != nil {
+			return nil, fmt.Errorf("%s: %w", u.describe(), err)
+		}
+	}
+	// tuple took its place; two such tables need not stand at a time.
+	if err := e.exec(ctx, "DELETE FROM conversation"); err != nil {
+		return nil, err
+	}
+	for _, q := range []string{"32_opener", "33_sided", "34_endpoint"} {
+		if err := e.run(ctx, q); err != nil {
+			return nil, fmt.Errorf("%s: %w", u.describe(), err)
+		}
+	}
+	s := e.sidecar(u)
+	if err := e.conn.QueryRowContext(ctx, query("45_totals")).Scan(&s.Totals.Records, &s.Totals.NoData, &s.Totals.SkipData,
+		&s.Totals.Malformed, &s.Totals.NoTime, &s.Totals.Misdated); err != nil {
+		return nil, fmt.Errorf("45_totals.sql: %w", cause(ctx, err))
+	}
+	st := &stored{sidecar: s, paths: map[string]string{}}
+	for _, t := range tables {
+		path := filepath.Join(e.dir, dirOut, fmt.Sprintf("%s-%s.parquet", filepath.Base(s.Name), t.name))
+		f, err := e.writeTable(ctx, t.query, t.name, path)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", u.describe(), err)
+		}
+		if f.Rows == 0 && t.name == "transit" {
+			if err := os.Remove(path); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		st.sidecar.Files = append(st.sidecar.Files, f)
+		st.paths[t.name] = path
+	}
+	if err := e.run(ctx, "00_tables"); err != nil {
+		return nil, err
+	}
+	return st, e.store(ctx, st)
+}
+
+// store puts a rollup into the state; unless the very same stands there.
+func (e *Engine) store(ctx context.Context, st *stored) error {
+	if err := e.put(ctx, &st.sidecar, st.paths); err != nil {
+		return fmt.Errorf("state: %w", err)
+	}
+	for _, path := range st.paths {
+		if err := os.Remove(path); err != nil {
+			return err
+		}
+	}
+	delete(e.fetched, st.sidecar.Name)
+	return nil
+}
+
+func (e *Engine) writeTable(ctx context.Context, query, table, path string) (File, error) {
+	f := File{Table: table}
+	if err := e.copyTo(ctx, query, path); err != nil {
+		return f, err
+	}
+	var err error
+	if f.SHA256, f.Bytes, err = hashFile(path); err != nil {
+		return f, err
+	}
+	f.Rows, f.RowHash, err = e.rowHash(ctx, path)
+	return f, err
+}
+
+func (e *Engine) rowHash(ctx context.Context, path string) (rows int64, hash string, err error) {
+	if err := e.exec(ctx, "SET VARIABLE stored = ?", path); err != nil {
+		return 0, "", err
+	}
+	var h uint64
+	if err := e.conn.QueryRowContext(ctx, query("46_row_hash")).Scan(&rows, &h); err != nil {
+		return 0, "", fmt.Errorf("46_row_hash.sql: %w", cause(ctx, err))
+	}
+	return rows, strconv.FormatUint(h, 16), nil
+}
+
+// sidecar counts the unit's objects. Those that could not be got at are no part
+// of the rollup and are not in it.
+func (e *Engine) sidecar(u *unit) Sidecar {
+	s := Sidecar{
+		Format: sidecarFormat, Name: e.name(u), Day: u.DayString(),
+		Account: u.Account, Region: u.Region, FlowLog: u.FlowLog,
+		Engine: "duckdb " + e.version, SQL: e.sqlHash, Cuts: u.cuts,
+		Exceptions: []Exception{},
+	}
+	for _, o := range u.objects {
+		if o.passing {
+			continue
+		}
+		s.Objects.count(o.status)
+		x := Exception{Key: o.key, Reason: o.reason, BadLines: o.badLines}
+		switch {
+		case o.status == statusSkipped:
+			x.Status = "skipped"
+		case o.status == statusUnreadable:
+			x.Status = "unreadable"
+		case o.badLines > 0:
+			x.Status, x.Reason = "read", o.badLinesReason()
+		default:
+			continue
+		}
+		s.Exceptions = append(s.Exceptions, x)
+	}
+	return s
+}

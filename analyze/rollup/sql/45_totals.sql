@@ -1,0 +1,5 @@
+-- What the day's records come to, for the sidecar.
+-- Input: interface_day. Output and grain: one line.
+SELECT coalesce(sum(records), 0)::BIGINT, coalesce(sum(no_data), 0)::BIGINT, coalesce(sum(skip_data), 0)::BIGINT,
+    coalesce(sum(malformed), 0)::BIGINT, coalesce(sum(no_time), 0)::BIGINT, coalesce(sum(misdated), 0)::BIGINT
+FROM interface_day
