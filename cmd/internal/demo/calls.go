@@ -75,7 +75,7 @@ var calls = []call{
 	{name: "월 마감", from: "batch", to: "ledger", proto: netset.TCP, port: 44900, when: schedule{shape: monthEnd, hour: 22, rate: 5, seconds: 2400, up: 9e6, down: 9e6}},
 	{name: "분기 보고", from: "batch", to: "@regulator", proto: netset.TCP, port: 9443, when: schedule{shape: quarterEnd, hour: 20, rate: 3, seconds: 600, up: 9e6, down: 90e3}},
 	{name: "전문 교환", from: "batch", to: "eai", proto: netset.TCP, port: 21, when: schedule{shape: daily, hour: 6, rate: 3, seconds: 400, up: 900, down: 900}},
-	{name: "전문 교환 자료", from: "eai", to: "batch", proto: netset.TCP, port: 40000, portTo: 40999, sport: 20, when: schedule{shape: daily, hour: 6, rate: 12, seconds: 30, up: 9e5, down: 2e3}},
+	{name: "전문 교환 자료", from: "eai", to: "batch", proto: netset.TCP, port: 40000, portTo: 40019, sport: 20, when: schedule{shape: daily, hour: 6, rate: 12, seconds: 30, up: 9e5, down: 2e3}},
 	{name: "카드사 SFTP", from: "@sftp", to: "eai", proto: netset.TCP, port: 2222, when: schedule{shape: office, rate: 2, seconds: 60, up: 9e5, down: 4e3}},
 	{name: "VAN 암호화", from: "eai", to: "@van", proto: 50, when: schedule{shape: steady, rate: 2, seconds: 400, up: 9e4, down: 9e4}},
 
