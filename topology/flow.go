@@ -53,15 +53,31 @@ func (v FlowVerdict) Rules() []RuleRef {
 }
 
 // Flow follows one flow, both ways, as Trace does, and builds no text.
-func (s *Snapshot) Flow(q FlowQuery) FlowVerdict {
-	from, to, err := s.ends(q)
+func (s *Snapshot) Flow(q FlowQuery) FlowVerdict { return s.Replayer().Flow(q) }
+
+// Replayer follows many flows through one snapshot and uses its memory again:
+// a verdict's lists are good until the next call. Not for concurrent use; take
+// one for each goroutine.
+type Replayer struct {
+	s              *Snapshot
+	request, reply walker
+	notes          []string
+}
+
+// Replayer makes a Replayer.
+func (s *Snapshot) Replayer() *Replayer { return &Replayer{s: s} }
+
+// Flow follows one flow.
+func (r *Replayer) Flow(q FlowQuery) FlowVerdict {
+	from, to, err := r.s.ends(q)
 	if err != nil {
 		return FlowVerdict{Err: err}
 	}
-	request, reply := s.run(from, to, q.Columns, replyColumns(q.Columns, q.ReplyPorts), false)
-	v := FlowVerdict{Request: request.end, Reply: reply.end, RequestChecks: request.checks, ReplyChecks: reply.checks, Notes: request.notes}
-	if len(reply.notes) > 0 {
-		v.Notes = append(v.Notes[:len(v.Notes):len(v.Notes)], reply.notes...)
+	r.s.run(&r.request, &r.reply, from, to, q.Columns, replyColumns(q.Columns, q.ReplyPorts))
+	v := FlowVerdict{Request: r.request.end, Reply: r.reply.end, RequestChecks: r.request.checks, ReplyChecks: r.reply.checks, Notes: r.request.notes}
+	if len(r.reply.notes) > 0 {
+		r.notes = append(append(r.notes[:0], v.Notes...), r.reply.notes...)
+		v.Notes = r.notes
 	}
 	return v
 }

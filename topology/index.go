@@ -197,7 +197,7 @@ func (x *index) addTables(r Resources) {
 	x.gatewayRT = make(map[string]*vpcTable)
 	for i := range r.RouteTables {
 		t := &vpcTable{table: &r.RouteTables[i]}
-		t.routes = sync.OnceValue(func() *prefixTable[*Route] { return x.compileRoutes(t.table) })
+		t.routes = sync.OnceValue(func() *prefixTable[readyRoute] { return x.compileRoutes(t.table) })
 		for _, sub := range t.table.Subnets {
 			x.subnetRT[sub] = t
 		}

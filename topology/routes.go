@@ -20,16 +20,21 @@ const (
 // prefix lists spelled out. Compiled when first asked.
 type vpcTable struct {
 	table  *RouteTable
-	routes func() *prefixTable[*Route]
+	routes func() *prefixTable[readyRoute]
+}
+
+type readyRoute struct {
+	*Route
+	ref RuleRef
 }
 
 // compileRoutes keeps for each destination the route that AWS prefers: static,
 // then prefix list, then propagated.
-func (x *index) compileRoutes(t *RouteTable) *prefixTable[*Route] {
-	out := &prefixTable[*Route]{}
+func (x *index) compileRoutes(t *RouteTable) *prefixTable[readyRoute] {
+	out := &prefixTable[readyRoute]{}
 	offer := func(p netip.Prefix, r *Route) {
-		if old, ok := out.get(p); !ok || routePriority(r) < routePriority(old) {
-			out.set(p, r)
+		if old, ok := out.get(p); !ok || routePriority(r) < routePriority(old.Route) {
+			out.set(p, readyRoute{r, r.ref(t.ID)})
 		}
 	}
 	for i := range t.Routes {
@@ -78,6 +83,7 @@ type transitRoute struct {
 	blackhole  bool
 	priority   int
 	origin     string // static, propagated or the prefix list's id
+	ref        RuleRef
 }
 
 // The order in which a TGW prefers routes to one CIDR, from static on.
@@ -94,6 +100,7 @@ const (
 func (x *index) compileTransit(t *TransitGatewayRouteTable) *prefixTable[transitRoute] {
 	out := &prefixTable[transitRoute]{}
 	offer := func(p netip.Prefix, r transitRoute) {
+		r.ref = RuleRef{Kind: KindTransitRoute, Resource: t.ID, Rule: p.String()}
 		old, ok := out.get(p)
 		if !ok || cmp.Or(cmp.Compare(r.priority, old.priority), cmp.Compare(r.attachment, old.attachment)) < 0 {
 			out.set(p, r)
@@ -113,7 +120,8 @@ func (x *index) compileTransit(t *TransitGatewayRouteTable) *prefixTable[transit
 	for _, ref := range t.PrefixListReferences {
 		if l, ok := x.prefixLists[ref.PrefixList]; ok {
 			for _, p := range l.Entries {
-				offer(p, transitRoute{ref.Attachment, ref.Blackhole || ref.Attachment == "", priorityPrefixList, ref.PrefixList})
+				offer(p, transitRoute{attachment: ref.Attachment, blackhole: ref.Blackhole || ref.Attachment == "",
+					priority: priorityPrefixList, origin: ref.PrefixList})
 			}
 		}
 	}
@@ -128,7 +136,7 @@ func (x *index) compileTransit(t *TransitGatewayRouteTable) *prefixTable[transit
 			}
 			for _, p := range v.CIDRs {
 				if _, listed := out.get(p); !listed {
-					offer(p, transitRoute{id, false, priorityVPC, "propagated"})
+					offer(p, transitRoute{attachment: id, priority: priorityVPC, origin: "propagated"})
 				}
 			}
 		}

@@ -99,7 +99,8 @@ func (s *Snapshot) Trace(q Query) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	request, answer := s.run(from, to, cols, reply, true)
+	request, answer := &walker{text: true}, &walker{text: true}
+	s.run(request, answer, from, to, cols, reply)
 	return Result{Leg: request.leg(), Reply: answer.leg()}, nil
 }
 

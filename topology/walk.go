@@ -95,48 +95,46 @@ const (
 )
 
 // run follows the request from one place to another, and the reply, which
-// travels on the columns reply.
-func (s *Snapshot) run(from, to place, cols, reply netset.Columns, text bool) (request, answer *walker) {
-	w := &walker{s: s, x: s.ix, text: text, src: from.addr, dst: to.addr, cols: cols, back: reply, srcENI: from.eni, sender: from.eni}
+// travels on the columns reply. Both walkers are used anew.
+func (s *Snapshot) run(w, r *walker, from, to place, cols, reply netset.Columns) {
+	w.reset(s)
+	w.src, w.dst, w.cols, w.back, w.srcENI, w.sender = from.addr, to.addr, cols, reply, from.eni, from.eni
 	if from.outside() {
 		w.fromOutside(to)
 	} else {
 		w.fromPlace(from)
 	}
-	r := &walker{s: s, x: s.ix, text: text, reply: true, src: w.dst, dst: w.src, cols: w.back, nats: w.nats, end: NotSent}
+	r.reset(s)
+	r.reply, r.src, r.dst, r.cols, r.end = true, w.dst, w.src, w.back, NotSent
+	r.nats = append(r.nats, w.nats...)
 	if !w.end.Delivered() {
-		return w, r
+		return
 	}
 	r.end = ""
-	switch {
-	case w.landed != nil:
-		r.sender = w.landed
-		r.fromPlace(place{w.landed, w.x.subnets[w.landed.Subnet], r.src})
-	default:
+	if w.landed == nil {
 		r.comeBack(w.exit)
+		return
 	}
-	return w, r
+	r.sender = w.landed
+	r.fromPlace(place{w.landed, w.x.subnets[w.landed.Subnet], r.src})
 }
 
-// natColumns are the columns of replies to a translator's own ports.
-func natColumns(request netset.Columns) netset.Columns {
-	return replyColumns(request, netset.Columns{})
+// reset clears a walker and keeps its memory and its wish for text.
+func (w *walker) reset(s *Snapshot) {
+	*w = walker{s: s, x: s.ix, text: w.text, path: w.path[:0], hops: w.hops[:0], notes: w.notes[:0], checks: w.checks[:0], nats: w.nats[:0]}
 }
 
 func (w *walker) leg() Leg {
-	return Leg{Disposition: w.end, Path: orEmpty(w.path), Hops: orEmpty(w.hops), Notes: w.notes}
+	return Leg{Disposition: w.end, Path: orEmpty(w.path), Hops: orEmpty(w.hops), Notes: nonEmpty(w.notes)}
 }
 
 // node puts an id on the path, once where it repeats.
 func (w *walker) node(id string) {
+	if !w.text {
+		return
+	}
 	if n := len(w.path); n == 0 || w.path[n-1] != id {
 		w.path = append(w.path, id)
-	}
-}
-
-func (w *walker) hop(h Hop) {
-	if w.text {
-		w.hops = append(w.hops, h)
 	}
 }
 
@@ -194,7 +192,8 @@ func (w *walker) acl(sub *Subnet, d Direction) bool {
 	if !w.text {
 		return allow
 	}
-	h := Hop{Kind: "network-acl", Resource: id, Rule: &ref, Verdict: Pass, Detail: fmt.Sprintf("%s of %s, %s %s", d, sub.ID, w.cols, remote)}
+	decided := ref // a copy, so that replays without text allocate none
+	h := Hop{Kind: "network-acl", Resource: id, Rule: &decided, Verdict: Pass, Detail: fmt.Sprintf("%s of %s, %s %s", d, sub.ID, w.cols, remote)}
 	if !allow {
 		h.Verdict = Refuse
 		h.Detail = fmt.Sprintf("%s of %s refuses %s %s", d, sub.ID, refused, remote)
@@ -215,7 +214,9 @@ func (w *walker) groups(n *NetworkInterface, d Direction) bool {
 		remote = w.src
 	}
 	if w.reply {
-		w.pass("security-group", strings.Join(n.Groups, " "), "%s is a reply: admitted with its request", d)
+		if w.text {
+			w.pass("security-group", strings.Join(n.Groups, " "), "%s is a reply: admitted with its request", d)
+		}
 		return true
 	}
 	c := Check{Kind: KindSGRule, Resource: n.ID, ENI: n.ID, Direction: d, Remote: remote, Columns: w.cols}
@@ -224,7 +225,9 @@ func (w *walker) groups(n *NetworkInterface, d Direction) bool {
 			if r := w.groupRule(g, n, d, remote); r != nil {
 				c.Resource, c.Allow, c.Rule = id, true, r.ref
 				w.checks = append(w.checks, c)
-				w.hop(Hop{Kind: "security-group", Resource: id, Rule: &r.ref, Verdict: Pass, Detail: d.of(n.ID)})
+				if w.text {
+					w.hops = append(w.hops, Hop{Kind: "security-group", Resource: id, Rule: &r.ref, Verdict: Pass, Detail: d.of(n.ID)})
+				}
 				return true
 			}
 		} else {

@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -123,10 +124,12 @@ func (w *walker) enterInternet() {
 func (w *walker) fromGateway(id, vpc string) {
 	if t, ok := w.x.gatewayRT[id]; ok {
 		if p, r, ok := t.routes().longest(w.dst); ok && r.Target != "local" && r.State != StateBlackhole {
-			ref := r.ref(t.table.ID)
-			w.hop(Hop{Kind: "route-table", Resource: t.table.ID, Rule: &ref, Verdict: Pass, Detail: w.dst.String() + " by " + p.String() + " to " + r.Target})
+			if w.text {
+				w.hops = append(w.hops, Hop{Kind: "route-table", Resource: t.table.ID, Rule: &r.ref, Verdict: Pass,
+					Detail: fmt.Sprintf("%s by %s to %s", w.dst, p, r.Target)})
+			}
 			w.node(vpc)
-			w.follow(&Subnet{ID: id, VPC: vpc}, r)
+			w.follow(&Subnet{ID: id, VPC: vpc}, r.Route)
 			return
 		}
 	}

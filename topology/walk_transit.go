@@ -92,15 +92,18 @@ func (w *walker) enterTransit(a *TransitGatewayAttachment) {
 		}
 		return
 	}
-	ref := RuleRef{Kind: KindTransitRoute, Resource: t.table.ID, Rule: p.String()}
-	c.Rule, c.Allow = ref, !r.blackhole
+	c.Rule, c.Allow = r.ref, !r.blackhole
 	w.checks = append(w.checks, c)
 	if r.blackhole {
 		w.end = NullRouted
-		w.hop(Hop{Kind: "tgw-route-table", Resource: t.table.ID, Rule: &ref, Verdict: Refuse, Detail: "the route is a blackhole"})
+		if w.text {
+			ref := r.ref
+			w.hops = append(w.hops, Hop{Kind: "tgw-route-table", Resource: t.table.ID, Rule: &ref, Verdict: Refuse, Detail: "the route is a blackhole"})
+		}
 		return
 	}
 	if w.text {
+		ref := r.ref
 		w.hops = append(w.hops, Hop{Kind: "tgw-route-table", Resource: t.table.ID, Rule: &ref, Verdict: Pass,
 			Detail: fmt.Sprintf("%s by %s (%s) to %s", w.dst, p, r.origin, r.attachment)})
 	}

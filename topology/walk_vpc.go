@@ -138,18 +138,21 @@ func (w *walker) lookup(sub *Subnet) (*Route, bool) {
 		}
 		return nil, false
 	}
-	ref := r.ref(t.table.ID)
-	c.Rule, c.Allow = ref, r.State != StateBlackhole && r.Target != ""
+	c.Rule, c.Allow = r.ref, r.State != StateBlackhole && r.Target != ""
 	w.checks = append(w.checks, c)
 	if !c.Allow {
 		w.end = NullRouted
-		w.hop(Hop{Kind: "route-table", Resource: t.table.ID, Rule: &ref, Verdict: Refuse, Detail: "the route is a blackhole: its target " + r.Target + " is gone"})
+		if w.text {
+			ref := r.ref
+			w.hops = append(w.hops, Hop{Kind: "route-table", Resource: t.table.ID, Rule: &ref, Verdict: Refuse, Detail: "the route is a blackhole: its target " + r.Target + " is gone"})
+		}
 		return nil, false
 	}
 	if w.text {
+		ref := r.ref
 		w.hops = append(w.hops, Hop{Kind: "route-table", Resource: t.table.ID, Rule: &ref, Verdict: Pass, Detail: fmt.Sprintf("%s by %s to %s", w.dst, p, r.Target)})
 	}
-	return r, true
+	return r.Route, true
 }
 
 // follow goes to a route's target.
