@@ -39,8 +39,7 @@ type Snapshot struct {
 	ix     *index
 	groups map[string]*groupRules
 	acls   map[string]*aclRules
-	digest func() string
-	prints func() map[string]string
+	seal   func() sealed
 }
 
 // New makes a snapshot of r, which it does not change: canonical values, sorted
@@ -70,8 +69,7 @@ func New(r Resources) (*Snapshot, error) {
 }
 
 func (s *Snapshot) lazy() {
-	s.digest = sync.OnceValue(func() string { return digestOf(s.r) })
-	s.prints = sync.OnceValue(func() map[string]string { return fingerprints(s.r) })
+	s.seal = sync.OnceValue(func() sealed { return seal(&s.r) })
 }
 
 // Replace gives the snapshot as it would be with these groups and ACLs in the
@@ -117,11 +115,11 @@ func (s *Snapshot) Replace(groups []SecurityGroup, acls []NetworkACL) (*Snapshot
 func (s *Snapshot) Resources() Resources { return s.r }
 
 // Digest is the SHA-256 of the canonical JSON of Resources, in hex.
-func (s *Snapshot) Digest() string { return s.digest() }
+func (s *Snapshot) Digest() string { return s.seal().digest }
 
 // Fingerprint is the SHA-256 of a resource's canonical JSON, in hex.
 func (s *Snapshot) Fingerprint(id string) (string, bool) {
-	f, ok := s.prints()[id]
+	f, ok := s.seal().prints[id]
 	return f, ok
 }
 

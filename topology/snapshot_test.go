@@ -2,6 +2,9 @@ package topology
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -116,6 +119,26 @@ func TestNewLeavesItsInputAlone(t *testing.T) {
 	}
 	if d := cmp.Diff(before, in, cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})); d != "" {
 		t.Errorf("New changed its input:\n%s", d)
+	}
+}
+
+// The digest and the fingerprints are of the JSON that the types encode to.
+func TestSealIsOfTheCanonicalJSON(t *testing.T) {
+	s := sample().build(t)
+	all, err := json.Marshal(s.Resources())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := fmt.Sprintf("%x", sha256.Sum256(all)); s.Digest() != want {
+		t.Errorf("the digest is %s, that of the JSON is %s", s.Digest(), want)
+	}
+	g, _ := s.SecurityGroup("sg-db")
+	one, err := json.Marshal(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := s.Fingerprint("sg-db"); got != fmt.Sprintf("%x", sha256.Sum256(one)) {
+		t.Errorf("the fingerprint is %s, that of the JSON is %x", got, sha256.Sum256(one))
 	}
 }
 
@@ -325,14 +348,20 @@ func TestDecodeRefuses(t *testing.T) {
 		"other format":     {edit(DocumentFormat, "terraform"), `format "terraform"`},
 		"later version":    {edit(DocumentFormat, "flowcover.snapshot/7"), "of another version"},
 		"unknown field":    {edit(`"readings"`, `"reedings"`), `unknown field "reedings"; the nearest known one is "readings"`},
-		"truncated":        {good[:len(good)/2], "not JSON at byte"},
+		"truncated":        {good[:len(good)/2], "the file ends too early"},
 		"rule widened":     {edit(`"10.0.0.0/8"`, `"10.0.0.0/7"`), "was changed after it was written"},
 		"tag changed":      {edit("인터넷", "x"), "igw-a: the fingerprint does not match"},
-		"quota changed":    {edit(`"value": 60`, `"value": 600`), "quotas or not_read"},
-		"resource renamed": {edit(`"id": "acl-b"`, `"id": "acl-c"`), "acl-c: the resource has no fingerprint"},
-		"type":             {edit(`"main": true`, `"main": "yes"`), "main"},
-		"second document":  {good + "{}", "after top-level value"},
-		"empty":            {"", "unexpected end"},
+		"quota changed":    {edit(`"value":60`, `"value":600`), "quotas or not_read"},
+		"resource renamed": {edit(`"id":"acl-b"`, `"id":"acl-c"`), "acl-c: the resource has no fingerprint"},
+		"type":             {edit(`"main":true`, `"main":"yes"`), "route_tables[0]: field main: want bool"},
+		"second document":  {good + "{}", "text after the end"},
+		"field of a rule":  {edit(`"from_port"`, `"form_port"`), `security_groups[0]: unknown field "form_port"; the nearest known one is "from_port"`},
+		"kind of resource": {edit(`"subnets":[`, `"subnet":[`), `unknown field "subnet"; the nearest known one is "subnets"`},
+		"list twice":       {edit(`"quotas":[`, `"subnets":[],"quotas":[`), `field "subnets" stands twice`},
+		"format later":     {`{"readings":[],"format":"flowcover.snapshot/1"}`, "the first field is not the format"},
+		"a list":           {"[]", `want "{"`},
+		"no format":        {"{}", `format ""`},
+		"empty":            {"", "the file ends too early"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
