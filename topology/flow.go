@@ -120,6 +120,13 @@ func (s *Snapshot) ends(q FlowQuery) (from, to place, err error) {
 	if !a.IsValid() {
 		return from, to, &EndpointError{"from", q.From.Addr.String(), "want an interface or an address"}
 	}
-	from, err = s.placeOf(a.String(), a, there)
-	return from, to, err
+	if from, err = s.placeOf(a.String(), a, there); err != nil {
+		return from, to, err
+	}
+	if from.outside() && to.eni != nil {
+		// Logs and captures see the private address of what came in by the
+		// public one.
+		to.addr = s.publicFrom(to.eni, b, a)
+	}
+	return from, to, s.clear(b.String(), from, to)
 }

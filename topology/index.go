@@ -44,7 +44,7 @@ type index struct {
 	internetOf   map[string]*Gateway                     // by VPC
 	natAt        map[string]*Gateway                     // by ENI
 	lists        map[string]*prefixTable[struct{}]
-	notRead      map[string]bool // calls
+	notRead      map[string]string // call -> the code it was refused with
 
 	peered  map[[2]string]bool  // VPC pairs with an active peering
 	refTGWs map[string][]string // VPC -> gateways that carry SG references
@@ -74,13 +74,13 @@ func newIndex(r Resources) *index {
 		endpoints:   byID(r.Endpoints, func(v *VPCEndpoint) string { return v.ID }),
 		peerings:    byID(r.Peerings, func(v *PeeringConnection) string { return v.ID }),
 		quotas:      make(map[Quota]int, len(r.Quotas)),
-		notRead:     make(map[string]bool),
+		notRead:     make(map[string]string),
 	}
 	for _, q := range r.Quotas {
 		x.quotas[Quota{Scope: q.Scope, Code: q.Code}] = q.Value
 	}
 	for _, n := range r.NotRead {
-		x.notRead[n.Call] = true
+		x.notRead[n.Call] = n.Code
 	}
 	for i := range r.VPCs {
 		if a := r.VPCs[i].Account; !slices.Contains(x.accounts, a) {

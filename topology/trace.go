@@ -225,6 +225,9 @@ func (s *Snapshot) resolve(q Query) (from, to place, err error) {
 			return from, to, &EndpointError{"from", q.From, "its subnet " + n.Subnet + " is not in the snapshot"}
 		}
 	}
+	if err := s.clear(q.To, from, to); err != nil {
+		return from, to, err
+	}
 	if from.addr.Is6() != to.addr.Is6() && !nat64(to.addr) {
 		return from, to, fmt.Errorf("from %s to %s: one is IPv4, the other IPv6", from.addr, to.addr)
 	}
@@ -256,6 +259,24 @@ func (s *Snapshot) named(end, text string) (netip.Addr, []*NetworkInterface, err
 		return netip.Addr{}, nil, &EndpointError{end, text, "want an eni-, i- or IP address"}
 	}
 	return a.Unmap(), nil, nil
+}
+
+// clear refuses a private destination that several VPCs hold, where the packet
+// comes from outside and nothing says which of them is meant.
+func (s *Snapshot) clear(text string, from, to place) error {
+	here := s.InterfacesAt(to.addr)
+	if !from.outside() || to.eni != nil || len(here) < 2 || len(s.InterfacesAtPublic(to.addr)) > 0 {
+		return nil
+	}
+	return &EndpointError{"to", text, "several interfaces hold it: name one of " + listed(here)}
+}
+
+func listed(ns []*NetworkInterface) string {
+	var names []string
+	for _, n := range ns {
+		names = append(names, n.ID+" in "+n.VPC)
+	}
+	return strings.Join(names, ", ")
 }
 
 func wantsV6(from, to netip.Addr, fromENIs, toENIs []*NetworkInterface) bool {
@@ -294,18 +315,33 @@ func (s *Snapshot) sender(ns []*NetworkInterface, to netip.Addr) *NetworkInterfa
 // addressOf picks the address by which an end that is named by id is reached:
 // from outside by its public address if it has one.
 func (s *Snapshot) addressOf(ns []*NetworkInterface, v6 bool, from place, fromAddr netip.Addr) (*NetworkInterface, netip.Addr, bool) {
-	outside := fromAddr.IsValid() && from.outside() && !unroutable(fromAddr)
 	for _, n := range ns {
 		a, ok := firstOf(n, v6)
 		if !ok {
 			continue
 		}
-		if public, has := n.PublicAddresses[a.String()]; has && outside {
-			a = public
+		if fromAddr.IsValid() && from.outside() {
+			a = s.publicFrom(n, a, fromAddr)
 		}
 		return n, a, true
 	}
 	return nil, netip.Addr{}, false
+}
+
+// publicFrom gives the address by which a peer outside reaches an address of
+// an interface: its public one, if the answer would leave by an internet
+// gateway.
+func (s *Snapshot) publicFrom(n *NetworkInterface, a, peer netip.Addr) netip.Addr {
+	public, ok := n.PublicAddresses[a.String()]
+	if !ok || unroutable(peer) {
+		return a
+	}
+	if t := s.ix.tableOf(n.Subnet); t != nil {
+		if r, ok := t.routes().lookup(peer); ok && !strings.HasPrefix(r.Target, "igw-") {
+			return a
+		}
+	}
+	return public
 }
 
 // placeOf finds where an address sends from. Where VPCs overlap, the VPC of
@@ -326,11 +362,7 @@ func (s *Snapshot) placeOf(text string, a netip.Addr, others []*NetworkInterface
 			return !slices.ContainsFunc(others, func(o *NetworkInterface) bool { return o.VPC == n.VPC })
 		})
 		if len(same) != 1 {
-			var names []string
-			for _, n := range ns {
-				names = append(names, n.ID+" in "+n.VPC)
-			}
-			return place{}, &EndpointError{"from", text, "several interfaces hold it: name one of " + strings.Join(names, ", ")}
+			return place{}, &EndpointError{"from", text, "several interfaces hold it: name one of " + listed(ns)}
 		}
 		ns = same
 	}

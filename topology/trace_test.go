@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/flowcover/flowcover/topology/netset"
 )
 
 // estate is the account that most trace tests start from: VPC a with a public,
@@ -168,7 +170,8 @@ func TestTraceInsideVPC(t *testing.T) {
 		{"no interface", nil, "i-app 10.0.1.99 tcp/80", "NEIGHBOR_UNREACHABLE i-app subnet-app vpc-a subnet-pub", "NOT_SENT"},
 		{"ipv6", nil, "eni-app 2001:db8:a:1::10 tcp/80", "ACCEPTED i-app subnet-app vpc-a subnet-pub i-pub", "ACCEPTED i-pub subnet-pub vpc-a subnet-app i-app"},
 		{"ipv6 no interface", nil, "eni-app 2001:db8:a:1::11 tcp/80", "NEIGHBOR_UNREACHABLE i-app subnet-app vpc-a subnet-pub", ""},
-		{"from an address without an interface", nil, "10.0.2.77 10.0.1.10 tcp/80", "ACCEPTED subnet-app vpc-a subnet-pub i-pub", "NEIGHBOR_UNREACHABLE i-pub subnet-pub vpc-a subnet-app"},
+		{"from an address without an interface", nil, "10.0.2.77 10.0.1.10 tcp/80", "ACCEPTED subnet-app vpc-a subnet-pub i-pub", "ACCEPTED i-pub subnet-pub vpc-a subnet-app"},
+		{"the same to a neighbour", nil, "10.0.2.77 10.0.2.10 tcp/80", "ACCEPTED i-app", "ACCEPTED i-app"},
 		{"the VPC's resolver", func(w *world) { w.group("sg-a").Rules = nil }, "i-app 10.0.0.2 udp/53", "ACCEPTED i-app", "ACCEPTED i-app"},
 		{"the resolver's address on another port", nil, "i-app 10.0.0.2 tcp/80", "NULL_ROUTED i-app subnet-app vpc-a", ""},
 		{"metadata", func(w *world) { w.group("sg-a").Rules = nil }, "i-app 169.254.169.254 tcp/80", "ACCEPTED i-app", "ACCEPTED i-app"},
@@ -418,6 +421,10 @@ func TestTraceGateways(t *testing.T) {
 		{"gateway detached", func(w *world) { w.r.Gateways[0].VPC = "" }, "i-pub 8.8.8.8 tcp/443", "NULL_ROUTED i-pub subnet-pub", ""},
 		{"from the internet", nil, "8.8.8.8 203.0.113.10 tcp/443", "ACCEPTED igw-a vpc-a subnet-pub i-pub", "EXITS_NETWORK i-pub subnet-pub vpc-a igw-a"},
 		{"from the internet by instance id", nil, "8.8.8.8 i-pub tcp/443", "ACCEPTED igw-a vpc-a subnet-pub i-pub", "EXITS_NETWORK i-pub subnet-pub vpc-a igw-a"},
+		{"from a site with public addresses of its own", func(w *world) {
+			w.gateway(Gateway{ID: "vgw-1", Kind: KindVPN, VPC: "vpc-a"})
+			w.routes("rtb-pub", "0.0.0.0/0 igw-a", "9.9.0.0/16 vgw-1")
+		}, "9.9.1.1 i-pub tcp/443", "ACCEPTED vgw-1 vpc-a subnet-pub i-pub", "EXITS_NETWORK i-pub subnet-pub vpc-a vgw-1"},
 		{"from the internet, group refuses", func(w *world) { w.group("sg-a").Rules = w.group("sg-a").Rules[1:2] }, "8.8.8.8 203.0.113.10 tcp/443", "DENIED_IN igw-a vpc-a subnet-pub i-pub", ""},
 		{"from the internet, ACL refuses", func(w *world) {
 			w.acl("acl-x", "vpc-a", "subnet-pub", "out 1 allow all 0.0.0.0/0", "in 1 allow all 10.0.0.0/8")
@@ -600,6 +607,7 @@ func TestTraceEnds(t *testing.T) {
 		{"eni-near", "10.0.2.10", "ACCEPTED i-near i-app"},
 		{"10.0.2.10", "eni-p", "ACCEPTED i-o i-p"},
 		{"10.0.2.10", "10.0.2.12", "several interfaces hold it"},
+		{"192.168.9.9", "10.0.2.10", "several interfaces hold it: name one of eni-app in vpc-a, eni-o in vpc-o"},
 		{"203.0.113.10", "10.0.2.11", "ACCEPTED i-pub subnet-pub vpc-a subnet-app i-near"},
 		{"eni-none", "10.0.2.12", "no such interface"},
 		{"i-none", "10.0.2.12", "no such instance"},
@@ -651,5 +659,86 @@ func TestTraceNamesWhatDecides(t *testing.T) {
 		"route-table: rtb-app 10.0.0.0/16", "network-acl: acl-a ingress 100"}
 	if !slices.Equal(named, want) {
 		t.Errorf("deciding rules are %q, want %q", named, want)
+	}
+}
+
+// What the snapshot lacks is said, and does not stop the walk where it can go on.
+func TestTraceSaysWhatIsMissing(t *testing.T) {
+	cases := map[string]struct {
+		with func(*world)
+		ask  string
+		want string // note
+		end  Disposition
+	}{
+		"ACLs": {func(w *world) {
+			w.r.NetworkACLs = nil
+			w.r.NotRead = []NotRead{{home, "DescribeNetworkAcls", "UnauthorizedOperation"}}
+		}, "i-app i-pub tcp/80", "no network ACL of subnet-app is in the snapshot (DescribeNetworkAcls was refused: UnauthorizedOperation): taken as open", Accepted},
+		"route tables": {func(w *world) { w.r.RouteTables = nil }, "i-app i-pub tcp/80", "taken as the local routes alone", Accepted},
+		"a group":      {func(w *world) { w.drop("sg-a") }, "i-app i-pub tcp/80", "security group sg-a of eni-app is not in the snapshot", DeniedOut},
+		"a list in a rule": {func(w *world) {
+			w.drop("sg-a")
+			w.sg("sg-a", "vpc-a", "out tcp/80 pl-far")
+		}, "i-app i-pub tcp/80", "prefix list pl-far of sg-a is not in the snapshot", DeniedOut},
+		"a list in a route":  {func(w *world) { w.routes("rtb-app", "pl-far tgw-1") }, "i-app 10.1.1.10 tcp/80", "the entries of pl-far", NoRoute},
+		"a TGW table":        {func(w *world) { w.r.TransitRouteTables = nil }, "i-app 10.1.1.10 tcp/80", "tgw-rtb-1 is not in the snapshot", ExitsNetwork},
+		"attachment subnets": {func(w *world) { w.r.Attachments[0].Subnets = nil }, "i-app 10.1.1.10 tcp/80", "taken as present in each zone", Accepted},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := estate()
+			c.with(w)
+			got, err := w.build(t).Trace(scenario{ask: c.ask}.query())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Disposition != c.end || !strings.Contains(strings.Join(got.Notes, "\n"), c.want) {
+				t.Errorf("%s with notes %q: want %s and a note with %q", got.Disposition, got.Notes, c.end, c.want)
+			}
+		})
+	}
+}
+
+// Flow logs name the private address of what comes in by the public one.
+func TestFlowFromTheInternetByPrivateAddress(t *testing.T) {
+	s := estate().build(t)
+	q := FlowQuery{From: End{Addr: netip.MustParseAddr("8.8.8.8")}, To: End{ENI: "eni-pub", Addr: netip.MustParseAddr("10.0.1.10")}}
+	q.Columns = netset.PortColumns(netset.TCP, 443, 443)
+	v := s.Flow(q)
+	if v.Request != Accepted || v.Reply != ExitsNetwork || !v.Admitted() {
+		t.Errorf("request %s, reply %s, %v: want ACCEPTED and EXITS_NETWORK", v.Request, v.Reply, v.Err)
+	}
+	// The ACL and the group see the private address inside and the peer's.
+	for _, c := range v.RequestChecks {
+		if c.Remote != q.From.Addr {
+			t.Errorf("%s is asked for %s: want the peer's address", c.Resource, c.Remote)
+		}
+	}
+	if v := s.Flow(FlowQuery{From: q.From, To: End{ENI: "eni-none"}, Columns: q.Columns}); v.Err == nil {
+		t.Error("an unknown interface has a verdict")
+	}
+}
+
+// A Replayer uses its memory again and answers as a fresh one.
+func TestReplayerForgetsTheLastFlow(t *testing.T) {
+	s := estate().build(t)
+	r := s.Replayer()
+	var qs []FlowQuery
+	for _, from := range []string{"eni-app", "eni-pub", "eni-b1", "eni-app2"} {
+		for _, to := range []string{"10.0.2.11", "8.8.8.8", "10.1.1.10", "10.1.99.9", "203.0.113.10"} {
+			qs = append(qs, FlowQuery{From: End{ENI: from}, To: End{Addr: netip.MustParseAddr(to)}, Columns: netset.PortColumns(netset.TCP, 443, 443)})
+		}
+	}
+	for range 2 {
+		for _, q := range qs {
+			got, want := r.Flow(q), s.Flow(q)
+			if got.Request != want.Request || got.Reply != want.Reply || !slices.Equal(got.Rules(), want.Rules()) || !slices.Equal(got.Notes, want.Notes) {
+				t.Fatalf("%+v: %+v, a fresh one says %+v", q, got, want)
+			}
+		}
+	}
+	allocs := testing.AllocsPerRun(100, func() { r.Flow(qs[2]) })
+	if allocs > 6 {
+		t.Errorf("a flow across the gateway allocates %v times", allocs)
 	}
 }

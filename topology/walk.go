@@ -49,6 +49,7 @@ type walker struct {
 	end    Disposition
 
 	landed *NetworkInterface // where it was accepted
+	ghost  netip.Addr        // a sender that no interface holds: replies reach it
 	exit   exit              // where it left
 	nats   []session         // translations on the way out, for the reply
 	relay  *NetworkInterface // the last appliance passed
@@ -105,7 +106,7 @@ func (s *Snapshot) run(w, r *walker, from, to place, cols, reply netset.Columns)
 		w.fromPlace(from)
 	}
 	r.reset(s)
-	r.reply, r.src, r.dst, r.cols, r.end = true, w.dst, w.src, w.back, NotSent
+	r.reply, r.src, r.dst, r.cols, r.ghost, r.end = true, w.dst, w.src, w.back, w.ghost, NotSent
 	r.nats = append(r.nats, w.nats...)
 	if !w.end.Delivered() {
 		return
@@ -184,7 +185,7 @@ func (w *walker) acl(sub *Subnet, d Direction) bool {
 	}
 	id := w.x.aclOf(sub.ID)
 	if id == "" {
-		w.note("no network ACL of %s is in the snapshot: taken as open", sub.ID)
+		w.note("no network ACL of %s is in the snapshot%s: taken as open", sub.ID, w.x.refusal("DescribeNetworkAcls"))
 		return true
 	}
 	ref, refused, allow := w.s.aclDecides(id, d, remote, w.cols)
@@ -231,16 +232,40 @@ func (w *walker) groups(n *NetworkInterface, d Direction) bool {
 				return true
 			}
 		} else {
-			w.note("security group %s of %s is not in the snapshot: taken as admitting nothing", id, n.ID)
+			w.note("security group %s of %s is not in the snapshot%s: taken as admitting nothing", id, n.ID, w.x.refusal("DescribeSecurityGroups"))
 		}
 	}
 	w.checks = append(w.checks, c)
+	w.noteUnreadLists(n.Groups, d)
 	if w.text {
 		w.hops = append(w.hops, Hop{Kind: "security-group", Resource: strings.Join(n.Groups, " "), Verdict: Refuse,
 			Detail:  fmt.Sprintf("no rule admits %s %s, %s", w.cols, remote, d.of(n.ID)),
 			Nearest: w.s.nearestRule(n.Groups, d, remote, w.cols)})
 	}
 	return false
+}
+
+// noteUnreadLists says which prefix lists might have admitted what was refused.
+func (w *walker) noteUnreadLists(groups []string, d Direction) {
+	for _, id := range groups {
+		g, ok := w.s.groups[id]
+		if !ok {
+			continue
+		}
+		for _, r := range g.rules(d) {
+			if l := r.rule.PrefixList; l != "" && w.x.lists[l] == nil && r.cols.Contains(w.cols) {
+				w.note("prefix list %s of %s is not in the snapshot%s: taken as empty", l, id, w.x.refusal("DescribeManagedPrefixLists"))
+			}
+		}
+	}
+}
+
+// refusal says why a kind of resource is missing, where that is known.
+func (x *index) refusal(call string) string {
+	if code, ok := x.notRead[call]; ok {
+		return " (" + call + " was refused: " + code + ")"
+	}
+	return ""
 }
 
 func (d Direction) of(eni string) string { return string(d) + " of " + eni }

@@ -18,7 +18,8 @@ func (w *walker) fromPlace(p place) {
 	}
 	if p.eni == nil {
 		w.note("no interface holds %s: followed from %s as if one did, without a security group", p.addr, p.subnet.ID)
-		w.fromSubnet(p.subnet)
+		w.ghost = p.addr
+		w.fromHost(p.subnet)
 		return
 	}
 	w.node(w.nodeOf(p.eni))
@@ -81,7 +82,7 @@ func (w *walker) fromHost(sub *Subnet) {
 	w.az = sub
 	n := w.interfaceIn(sub.VPC, w.dst)
 	if n == nil {
-		w.stop(NeighborUnreachable, "subnet", sub.ID, "no interface holds %s", w.dst)
+		w.unheld(sub)
 		return
 	}
 	w.pass("subnet", sub.ID, "%s is in the same subnet: no ACL, no route", w.dst)
@@ -116,7 +117,7 @@ func (w *walker) route(sub *Subnet) {
 func (w *walker) lookup(sub *Subnet) (*Route, bool) {
 	t := w.x.tableOf(sub.ID)
 	if t == nil {
-		w.note("no route table of %s is in the snapshot: taken as the local routes alone", sub.ID)
+		w.note("no route table of %s is in the snapshot%s: taken as the local routes alone", sub.ID, w.x.refusal("DescribeRouteTables"))
 		if v, ok := w.x.vpcs[sub.VPC]; ok && holds(v.CIDRs, w.dst) {
 			return &Route{Target: "local", State: StateActive}, true
 		}
@@ -128,13 +129,12 @@ func (w *walker) lookup(sub *Subnet) (*Route, bool) {
 	if !ok {
 		w.checks = append(w.checks, c)
 		w.end = NoRoute
+		if lists := w.x.unreadLists(t.table); lists != "" {
+			w.note("the entries of %s, to which %s routes, are not in the snapshot%s", lists, t.table.ID, w.x.refusal("GetManagedPrefixListEntries"))
+		}
 		if w.text {
-			detail := fmt.Sprintf("no route matches %s", w.dst)
-			if lists := w.x.unreadLists(t.table); lists != "" {
-				detail += "; the entries of " + lists + " were not read"
-			}
-			w.hops = append(w.hops, Hop{Kind: "route-table", Resource: t.table.ID, Verdict: Refuse, Detail: detail,
-				Nearest: w.x.nearestRoute(t.table, w.dst)})
+			w.hops = append(w.hops, Hop{Kind: "route-table", Resource: t.table.ID, Verdict: Refuse,
+				Detail: fmt.Sprintf("no route matches %s", w.dst), Nearest: w.x.nearestRoute(t.table, w.dst)})
 		}
 		return nil, false
 	}
@@ -203,10 +203,19 @@ func (w *walker) intoVPC(vpc string, from *Subnet) {
 	}
 	n := w.interfaceIn(vpc, w.dst)
 	if n == nil {
-		w.stop(NeighborUnreachable, "subnet", sub.ID, "no interface holds %s", w.dst)
+		w.unheld(sub)
 		return
 	}
 	w.arrive(n)
+}
+
+// unheld ends the packet in a subnet where no interface holds its address.
+func (w *walker) unheld(sub *Subnet) {
+	if w.reply && w.dst == w.ghost {
+		w.stop(Accepted, "subnet", sub.ID, "back at %s, which was taken to be there", w.dst)
+		return
+	}
+	w.stop(NeighborUnreachable, "subnet", sub.ID, "no interface holds %s", w.dst)
 }
 
 // interfaceIn finds the interface of a VPC that holds an address.
@@ -267,7 +276,7 @@ func (w *walker) toPeer(sub *Subnet, id string) {
 	p, ok := w.x.peerings[id]
 	if !ok {
 		w.node(sub.VPC)
-		w.note("peering connection %s is not in the snapshot", id)
+		w.note("peering connection %s is not in the snapshot%s", id, w.x.refusal("DescribeVpcPeeringConnections"))
 		w.exit = exit{kind: exitPeering, id: id, vpc: sub.VPC}
 		w.stop(ExitsNetwork, "peering", id, "the connection is not in the snapshot")
 		return
