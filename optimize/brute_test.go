@@ -263,7 +263,7 @@ func (g *grid) solve(t *testing.T, p *Problem) []int64 {
 }
 
 func TestAgainstBruteForce(t *testing.T) {
-	runs := 800
+	runs := 500
 	if testing.Short() {
 		runs = 200
 	}

@@ -159,7 +159,7 @@ func (c *checker) frontier(s *Solution) error {
 		}
 		at = at || pt.Price == s.Price && pt.Excess.Cmp(s.Exposure.Weighted) == 0
 	}
-	if !at {
+	if !at && !s.Kept {
 		return fmt.Errorf("the point at price %d, excess %s is not on the frontier", s.Price, s.Exposure.Weighted)
 	}
 	if s.Bound != nil && s.Bound.Cmp(s.Exposure.Weighted) > 0 {

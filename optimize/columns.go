@@ -1,6 +1,7 @@
 package optimize
 
 import (
+	"context"
 	"slices"
 
 	"github.com/flowcover/flowcover/topology/netset"
@@ -10,16 +11,18 @@ import (
 // interval between two of them is tried.
 const maxSteps = 40
 
-// columnProgram cuts the column axis into windows, solves each exactly by
-// prefix, and joins their budgets by min-plus convolution: the frontier is not
-// convex, so marginal gain would not do. With one slab it is exact. With more it
-// is a good cover that rules of overlapping windows may still beat.
+// columnProgram cuts the column axis into windows, solves each by itself, and
+// joins their budgets by min-plus convolution: the frontier is not convex, so
+// marginal gain would not do. Windows of few slabs are solved exactly, wide ones
+// with rules that span the whole window. With one slab it is exact. With more it
+// is a good cover that rules across windows may still beat.
 type columnProgram[T num[T]] struct {
 	in    *instance[T]
 	steps []slabRun
 	// tables[j][k] is the least cost of the first j steps with k rules.
 	tables [][]T
 	how    [][]choice[T]
+	narrow int // windows of at most so many slabs are solved exactly
 }
 
 // slabRun is a run of slabs that is not cut further.
@@ -27,13 +30,15 @@ type slabRun struct{ first, last int }
 
 // choice is the window that an entry of a table was completed with.
 type choice[T num[T]] struct {
-	prog  *prefixProgram[T]
-	cols  netset.Columns
+	prog  program[T]
 	from  int // the table that it was added to
 	rules int
 }
 
-func newColumnProgram[T num[T]](in *instance[T]) *columnProgram[T] {
+// windowRoom is how many table entries each exact window keeps.
+const windowRoom = 1e5
+
+func newColumnProgram[T num[T]](in *instance[T], work float64) *columnProgram[T] {
 	c := &columnProgram[T]{in: in, steps: coarsen(in.slabs, in.w)}
 	m := len(c.steps)
 	c.tables = make([][]T, m+1)
@@ -43,8 +48,109 @@ func newColumnProgram[T num[T]](in *instance[T]) *columnProgram[T] {
 		c.how[j] = make([]choice[T], in.limit+1)
 	}
 	c.tables[0][0] = in.kind.of(0)
+	c.narrow = c.affordable(work)
 	in.windows(c.steps, c.add)
 	return c
+}
+
+// affordable gives the width of window up to which all can be solved exactly.
+func (c *columnProgram[T]) affordable(work float64) int {
+	for width := 2; ; width++ {
+		any := false
+		for i := 0; i+width <= len(c.in.slabs) && work >= 0; i++ {
+			slabs := c.in.slabs[i : i+width]
+			if slabs[0].cols.First.Protocol() == slabs[width-1].cols.Last.Protocol() {
+				if e := newExactProgram(c.in.only(slabs)); e != nil {
+					steps, _ := e.work()
+					work -= steps
+					any = true
+				}
+			}
+		}
+		if !any || work < 0 {
+			return width - 1
+		}
+	}
+}
+
+// only is the instance with some of the slabs.
+func (in *instance[T]) only(slabs []slab) *instance[T] {
+	out := *in
+	out.slabs = slabs
+	return &out
+}
+
+// add completes table i to table j with one window.
+func (c *columnProgram[T]) add(i, j int, slabs []slab, cols netset.Columns) {
+	var prog program[T]
+	if n := len(slabs); n > 1 && n <= c.narrow && cols != netset.AllColumns() {
+		e := newExactProgram(c.in.only(slabs))
+		_, entries := e.work()
+		e.prepare(entries, windowRoom)
+		if e.run(context.Background()) == nil { // only an ended context fails
+			prog = e
+		}
+	}
+	if prog == nil {
+		prog = c.in.oneWindow(slabs, cols)
+	}
+	table := prog.table()
+	for k, base := range c.tables[i] {
+		if base.infinite() {
+			continue
+		}
+		for r, cost := range table {
+			n := k + r
+			if n > c.in.limit {
+				break
+			}
+			if sum := base.add(cost); sum.less(c.tables[j][n]) {
+				c.tables[j][n] = sum
+				c.how[j][n] = choice[T]{prog, i, r}
+			}
+		}
+	}
+}
+
+func (c *columnProgram[T]) table() []T { return c.tables[len(c.steps)] }
+
+// exact says whether no other rules can be better at any price.
+func (c *columnProgram[T]) exact() bool { return len(c.in.slabs) <= 1 }
+
+func (c *columnProgram[T]) rules(k int) []rule {
+	var out []rule
+	for j := len(c.steps); j > 0; {
+		h := c.how[j][k]
+		out = append(out, h.prog.rules(h.rules)...)
+		j, k = h.from, k-h.rules
+	}
+	return out
+}
+
+// windowProgram is a prefix program on one window, as a program.
+type windowProgram[T num[T]] struct {
+	in   *instance[T]
+	cols netset.Columns
+	*prefixProgram[T]
+	all []T
+}
+
+func (in *instance[T]) oneWindow(slabs []slab, cols netset.Columns) program[T] {
+	w := &windowProgram[T]{in: in, cols: cols, prefixProgram: in.window(slabs, cols)}
+	w.run()
+	w.all = append([]T{in.kind.inf}, w.prefixProgram.table...)
+	return w
+}
+
+func (w *windowProgram[T]) table() []T  { return w.all }
+func (w *windowProgram[T]) exact() bool { return true }
+
+func (w *windowProgram[T]) rules(k int) []rule {
+	var out []rule
+	for _, n := range w.prefixProgram.rules(k) {
+		out = append(out, w.in.expand(w.block(n), n < 0, w.cols)...)
+	}
+	return out
 }
 
 // windows calls do for each run of steps inside one protocol, and for all of
@@ -76,44 +182,6 @@ func (in *instance[T]) leastRules() int64 {
 		of[j] = min(of[j], of[i]+in.window(slabs, cols).least())
 	})
 	return of[len(steps)]
-}
-
-// add completes table i to table j with one window.
-func (c *columnProgram[T]) add(i, j int, slabs []slab, cols netset.Columns) {
-	prog := c.in.window(slabs, cols)
-	prog.run()
-	for k, base := range c.tables[i] {
-		if base.infinite() {
-			continue
-		}
-		for r, cost := range prog.table {
-			n := k + r + 1
-			if n > c.in.limit {
-				break
-			}
-			if sum := base.add(cost); sum.less(c.tables[j][n]) {
-				c.tables[j][n] = sum
-				c.how[j][n] = choice[T]{prog, cols, i, r + 1}
-			}
-		}
-	}
-}
-
-func (c *columnProgram[T]) table() []T { return c.tables[len(c.steps)] }
-
-// exact says whether no other rules can be better at any price.
-func (c *columnProgram[T]) exact() bool { return len(c.in.slabs) <= 1 }
-
-func (c *columnProgram[T]) rules(k int) []rule {
-	var out []rule
-	for j := len(c.steps); j > 0; {
-		h := c.how[j][k]
-		for _, n := range h.prog.rules(h.rules) {
-			out = append(out, c.in.expand(h.prog.block(n), n < 0, h.cols)...)
-		}
-		j, k = h.from, k-h.rules
-	}
-	return out
 }
 
 // expand gives the rules for a node: several where a leaf is wider than the cap.

@@ -74,7 +74,9 @@ func (d *descent[T]) child(c int32, store map[int32]nodeTables[T]) (nodeTables[T
 		return t, store
 	}
 	again := map[int32]nodeTables[T]{}
-	t, err := d.e.sweep(context.Background(), d.e.tree.from(c), c, 1, again)
+	n := &d.e.tree.nodes[c]
+	over := max(1, int(n.last-n.first)/512)
+	t, err := d.e.sweep(context.Background(), d.e.tree.from(c), c, over, again)
 	if err != nil { // only an ended context fails
 		panic(err)
 	}

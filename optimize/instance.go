@@ -34,6 +34,7 @@ type instance[T num[T]] struct {
 	slabs []slab
 	pre   []rule // open already; disjoint
 	cur   map[rule]bool
+	loose bool // a part of a search: leaves need not be cut to be exact
 }
 
 // slabsOf gives what is approved and not yet open.
@@ -316,6 +317,17 @@ func (s *shut) mark(first, last int) {
 	if s.at != nil {
 		s.at[first], s.at[last] = true, true
 	}
+}
+
+// openRules lists what is open as disjoint rules of the problem's family.
+func (in *instance[T]) openRules(s *netset.Set) []rule {
+	var out []rule
+	for _, b := range s.Blocks() {
+		if b.Prefix.Addr().Is6() == in.V6 {
+			out = append(out, rule{blockOf(b.Prefix), b.Columns})
+		}
+	}
+	return out
 }
 
 // openSums answers how much of a block is open already on some columns.

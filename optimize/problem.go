@@ -107,6 +107,10 @@ type Solution struct {
 	Bound     *big.Int
 	BoundKind string // "optimal", "lagrange", ...
 	Proven    bool
+	// Kept: today's rules stand, since the gain would be less than asked for.
+	Kept bool
+	// CutShort: the context ended before the work was done.
+	CutShort bool
 	// Witness explains why no rules exist within K (Rules is then nil).
 	Witness *Witness
 }

@@ -13,21 +13,43 @@ type program[T num[T]] interface {
 }
 
 const (
-	// exactWork is the most inner steps of the exact program: some seconds.
-	exactWork = 4e9
+	// exactWork is the most inner steps of the exact program: a few seconds.
+	exactWork = 2.5e9
+	// exactMany is that where the columns have more than eight slabs.
+	exactMany = 1e9
 	// exactRoom is how many table entries it may keep to rebuild rules from.
 	exactRoom = 4e7
+	// effortWork is the inner steps of one unit of effort.
+	effortWork = 1e8
 )
 
-// program picks the exact program where it fits.
-func (in *instance[T]) program(ctx context.Context) (program[T], error) {
+var exactShare = 1.0 // tests lower it
+
+// affords says whether the exact program fits a share of the work.
+func (e *exactProgram[T]) affords(share float64) bool {
+	limit := exactWork
+	if len(e.in.slabs) > 8 {
+		limit = exactMany
+	}
+	steps, _ := e.work()
+	return steps <= limit*share*exactShare
+}
+
+// program picks the exact program where it fits, and else one that needs less
+// work. When ctx ends, the least: then done is false.
+func (in *instance[T]) program(ctx context.Context, share float64, effort int) (p program[T], done bool) {
 	if len(in.slabs) > 1 {
-		if e := newExactProgram(in); e != nil {
-			if steps, entries := e.work(); steps <= exactWork {
-				e.prepare(entries, exactRoom)
-				return e, e.run(ctx)
+		if e := newExactProgram(in); e != nil && e.affords(share) {
+			_, entries := e.work()
+			e.prepare(entries, exactRoom)
+			if e.run(ctx) == nil {
+				return e, true
 			}
+			return newColumnProgram(in, 0), false
 		}
 	}
-	return newColumnProgram(in), nil
+	if ctx.Err() != nil {
+		return newColumnProgram(in, 0), false
+	}
+	return newColumnProgram(in, effortWork*float64(effort)/2*share), true
 }

@@ -90,7 +90,7 @@ const maxParts = 1 << 14
 // on one side only, or where a cap makes rules for both halves twice the price.
 func (e *exactProgram[T]) part(leaves []leaf) []leaf {
 	in := e.in
-	if in.Open == nil && in.Forbidden == nil && len(in.pre) == 0 && in.MaxPrefix == 0 {
+	if in.loose || in.Open == nil && in.Forbidden == nil && len(in.pre) == 0 && in.MaxPrefix == 0 {
 		return leaves
 	}
 	left := maxParts

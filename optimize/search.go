@@ -15,6 +15,9 @@ type search[T num[T]] struct {
 	kind  kind[T]
 	total *netset.Set // everything approved, or nil where no set is open before
 	best  []entry[T]  // by price
+	tried bool
+	cut   bool    // the context ended
+	share float64 // of the work that one choice of references may take
 	exact bool
 }
 
@@ -31,10 +34,19 @@ func solveIn[T num[T]](ctx context.Context, b *basis, kd kind[T]) (*Solution, er
 	if err := s.run(ctx); err != nil {
 		return nil, err
 	}
-	if at := s.pick(b.K); at >= 0 {
-		return s.solution(at), nil
+	if !s.exact && !s.cut {
+		s.cut = s.improve(ctx) != nil
 	}
-	return s.unreachable(ctx)
+	at := s.pick(b.K)
+	if at < 0 {
+		return s.unreachable(ctx)
+	}
+	sol := s.solution(at, s.best[at])
+	sol.CutShort = s.cut
+	if sol.Proven && s.options.MinGain == 0 {
+		return sol, nil
+	}
+	return s.keep(sol), nil
 }
 
 // run fills best for every price up to b.to.
@@ -43,12 +55,17 @@ func (s *search[T]) run(ctx context.Context) error {
 	for i := range s.best {
 		s.best[i].cost = s.kind.inf
 	}
-	s.exact = true
-	if len(s.refs) > maxReferences {
+	s.exact, s.share = true, 1
+	if len(s.refs) > maxReferences || !s.fits() {
 		s.exact = false
+		s.share = 1 / float64(1+2*len(s.refs))
 		return s.greedy(ctx)
 	}
+	s.share = 1 / float64(int(1)<<len(s.refs))
 	for mask := range 1 << len(s.refs) {
+		if mask > 0 && s.cut {
+			break
+		}
 		var refs []int
 		for i := range s.refs {
 			if mask>>i&1 == 1 {
@@ -62,6 +79,19 @@ func (s *search[T]) run(ctx context.Context) error {
 	return nil
 }
 
+// fits says whether every choice of references can be solved exactly.
+func (s *search[T]) fits() bool {
+	in, _ := s.instance(nil, max(0, s.to-s.pinned))
+	if len(s.refs) == 0 || len(in.slabs) < 2 {
+		return true
+	}
+	e := newExactProgram(in)
+	if e == nil {
+		return false
+	}
+	return e.affords(1 / float64(int(1)<<len(s.refs)))
+}
+
 // greedy adds, again and again, the reference that lowers the cost at K most.
 func (s *search[T]) greedy(ctx context.Context) error {
 	var refs []int
@@ -69,7 +99,7 @@ func (s *search[T]) greedy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for {
+	for !s.cut {
 		best := -1
 		for i := range s.refs {
 			if slices.Contains(refs, i) {
@@ -88,15 +118,17 @@ func (s *search[T]) greedy(ctx context.Context) error {
 		}
 		refs = append(refs, best)
 	}
+	return nil
 }
 
 // try opens some references, solves the rest, and keeps what is better. It
 // gives the least cost within K, or at any price where K is out of reach.
 func (s *search[T]) try(ctx context.Context, refs []int) (T, error) {
 	least := s.kind.inf
-	if err := ctx.Err(); err != nil {
+	if err := ctx.Err(); err != nil && !s.tried {
 		return least, fmt.Errorf("problem %q: %w", s.ID, err)
 	}
+	s.tried = true
 	price := s.pinned
 	for _, i := range refs {
 		price += s.refs[i].Price
@@ -108,10 +140,9 @@ func (s *search[T]) try(ctx context.Context, refs []int) (T, error) {
 	var prog program[T]
 	table := []T{s.kind.of(0)}
 	if len(in.slabs) > 0 {
-		var err error
-		if prog, err = in.program(ctx); err != nil {
-			return least, err
-		}
+		var done bool
+		prog, done = in.program(ctx, s.share, s.options.Effort)
+		s.cut = s.cut || !done
 		table = prog.table()
 		s.exact = s.exact && prog.exact()
 	}
@@ -149,11 +180,7 @@ func (s *search[T]) instance(refs []int, limit int) (*instance[T], T) {
 	if pre.IsEmpty() {
 		return in, base
 	}
-	for _, b := range pre.Blocks() {
-		if b.Prefix.Addr().Is6() == s.V6 {
-			in.pre = append(in.pre, rule{blockOf(b.Prefix), b.Columns})
-		}
-	}
+	in.pre = in.openRules(pre)
 	beyond := s.w.of(pre.Subtract(s.approved()), s.V6)
 	return in, base.add(s.kind.ofBig(beyond).shl(in.shift))
 }
@@ -201,8 +228,7 @@ func (s *search[T]) pick(k int) int {
 	return at
 }
 
-func (s *search[T]) solution(at int) *Solution {
-	e := s.best[at]
+func (s *search[T]) solution(at int, e entry[T]) *Solution {
 	sol := &Solution{Price: at, Frontier: s.frontier()}
 	opens := s.PinnedOpen.Only(s.V6)
 	for _, r := range s.Pinned {

@@ -15,6 +15,15 @@ import (
 type Options struct {
 	// FrontierTo is the greatest price on the frontier, if that is more than K.
 	FrontierTo int
+	// Effort is how much work goes into a problem that is too large to be solved
+	// exactly, in units of about a tenth of a second; 0 is 5. The same effort
+	// gives the same answer on any machine.
+	Effort int
+	// MinGain keeps today's rules where they are possible and the best rules
+	// found open less by no more than so many thousandths of today's excess.
+	// Where the best is not proven it is at least 5, so that one plan after
+	// another does not move rules about for nothing.
+	MinGain int
 }
 
 // ErrTooHeavy: the weights of a problem overflow what the solver counts in.
@@ -29,6 +38,9 @@ const (
 // Solution has a Witness and no Rules. Errors are a field that makes no sense,
 // weights that overflow, and the end of ctx.
 //
+// When ctx ends in the midst of the work the best so far is the answer, marked
+// CutShort, if there is one.
+//
 // The caller should pass every Solution to [Check] before using it.
 func Solve(ctx context.Context, p *Problem, o Options) (*Solution, error) {
 	if err := validate(p); err != nil {
@@ -42,6 +54,10 @@ func Solve(ctx context.Context, p *Problem, o Options) (*Solution, error) {
 		return s, nil
 	}
 	b := newBasis(p, w, max(p.K, o.FrontierTo))
+	b.options = o
+	if b.options.Effort <= 0 {
+		b.options.Effort = 5
+	}
 	switch n := b.bits(); {
 	case n <= wordBits:
 		return solveIn(ctx, b, wordKind)
@@ -147,6 +163,8 @@ type basis struct {
 	refs   []Reference // useful ones, sorted
 	cur    map[rule]bool
 	curRef map[refKey]bool
+
+	options Options
 }
 
 type refKey struct {

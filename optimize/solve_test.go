@@ -37,7 +37,7 @@ func cases(t testing.TB, path string) string {
 
 func mustSolve(t testing.TB, p *Problem) *Solution {
 	t.Helper()
-	s, err := Solve(context.Background(), p, Options{})
+	s, err := Solve(context.Background(), p, Options{Effort: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
