@@ -375,14 +375,22 @@ func TestDecodeRefuses(t *testing.T) {
 
 func FuzzDecode(f *testing.F) {
 	var b bytes.Buffer
-	if err := NewDocument(sample().build(f), nil).Encode(&b); err != nil {
+	w := &world{}
+	w.vpc("vpc-a", "10.0.0.0/16")
+	w.sg("sg-a", "vpc-a", "in tcp/443 0.0.0.0/0")
+	w.r.Quotas = []Quota{{home, "L-1", 6}}
+	if err := NewDocument(w.build(f), []Reading{{Source: "aws"}}).Encode(&b); err != nil {
 		f.Fatal(err)
 	}
 	f.Add(b.Bytes())
 	f.Add([]byte(`{"format":"flowcover.snapshot/1","resources":{"vpcs":[{"id":"v","cidrs":["10.0.0.0/8"]}]}}`))
+	f.Add([]byte(`{"format":"flowcover.snapshot/2"}`))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		d, err := Decode(bytes.NewReader(in))
 		if err != nil {
+			if !strings.HasPrefix(err.Error(), "snapshot: ") {
+				t.Fatalf("the error does not say what it is about: %v", err)
+			}
 			return
 		}
 		var out bytes.Buffer
@@ -395,6 +403,50 @@ func FuzzDecode(f *testing.F) {
 		}
 		if again.Digest != d.Digest {
 			t.Fatal("the digest changed on the way")
+		}
+	})
+}
+
+// Whatever resources New takes, their file reads back, and no walk panics.
+func FuzzResources(f *testing.F) {
+	w := &world{}
+	w.vpc("v", "10.0.0.0/16")
+	w.subnet("s", "v", "a", "10.0.1.0/24")
+	w.table("r", "v", "", "0.0.0.0/0 igw-1", "10.9.0.0/16 tgw-1")
+	w.sg("sg-1", "v", "in all sg-1", "out all 0.0.0.0/0")
+	w.acl("acl", "v", "", "in 1 allow all 0.0.0.0/0", "out 1 allow all 0.0.0.0/0")
+	w.eni("eni-1", "s", "sg-1", "10.0.1.4=203.0.113.4")
+	w.gateway(Gateway{ID: "igw-1", Kind: KindInternet, VPC: "v"})
+	seed, err := json.Marshal(w.r)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(seed, "10.0.1.4", "8.8.8.8")
+	f.Add(seed, "8.8.8.8", "203.0.113.4")
+	f.Add(seed, "eni-1", "10.9.0.1")
+	f.Fuzz(func(t *testing.T, in []byte, from, to string) {
+		var r Resources
+		if json.Unmarshal(in, &r) != nil {
+			return
+		}
+		s, err := New(r)
+		if err != nil {
+			return
+		}
+		var out bytes.Buffer
+		if err := NewDocument(s, nil).Encode(&out); err != nil {
+			t.Fatal(err)
+		}
+		d, err := Decode(&out)
+		if err != nil {
+			t.Fatalf("what Encode wrote is refused: %v", err)
+		}
+		if d.Digest != s.Digest() {
+			t.Fatal("the digest changed on the way")
+		}
+		got, err := s.Trace(Query{From: from, To: to, Protocol: netset.TCP, Port: 80})
+		if err == nil && (got.Disposition == "" || got.Reply.Disposition == "") {
+			t.Fatalf("a walk without an end: %+v", got)
 		}
 	})
 }

@@ -70,7 +70,6 @@ const (
 // session is what a translator remembers of a request.
 type session struct {
 	eni      *NetworkInterface
-	sender   *NetworkInterface
 	src, dst netip.Addr     // as the sender knows them
 	cols     netset.Columns // the reply's, at the sender
 }

@@ -70,7 +70,7 @@ func (w *walker) publish() bool {
 // translate puts a translator's address in the place of the source.
 func (w *walker) translate(n *NetworkInterface, to netip.Addr) {
 	if !w.reply {
-		w.nats = append(w.nats, session{n, w.sender, w.src, w.dst, w.back})
+		w.nats = append(w.nats, session{n, w.src, w.dst, w.back})
 		w.back = replyColumns(w.cols, netset.Columns{})
 	}
 	w.src, w.sender, w.srcENI = to, n, nil
