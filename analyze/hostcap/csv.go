@@ -1,0 +1,74 @@
+package hostcap
+
+import (
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/flowcover/flowcover/analyze"
+	"github.com/flowcover/flowcover/topology/netset"
+)
+
+// recipeTimes are the forms in which such files give times. A time without a
+// zone is taken as UTC.
+var recipeTimes = []string{time.RFC3339Nano, "2006-01-02 15:04:05.999999", "2006-01-02 15:04:05", "2006-01-02T15:04:05", "2006/01/02 15:04:05", "01/02/2006 15:04:05"}
+
+// ReadRecipeCSV reads the old recipe's CSV: Timestamp, Destination IP, Port.
+// It names neither the host's end nor who opened the connection, which is why
+// its connections have no local address and no opener. Protocol is TCP: the
+// recipe lists nothing else.
+func ReadRecipeCSV(r io.Reader) (*analyze.Capture, error) {
+	c := csv.NewReader(r)
+	c.TrimLeadingSpace = true
+	c.FieldsPerRecord = 3
+	c.ReuseRecord = true
+	var rec Recorder
+	for n := 0; ; n++ {
+		w, err := c.Read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		if n == 0 && isRecipeHeader(w) {
+			continue
+		}
+		line, _ := c.FieldPos(0)
+		a, err := netip.ParseAddr(strings.TrimSpace(w[1]))
+		if err != nil {
+			return nil, fmt.Errorf("line %d: Destination IP %q: no IP address", line, w[1])
+		}
+		port, err := strconv.ParseUint(strings.TrimSpace(w[2]), 10, 16)
+		if err != nil {
+			return nil, fmt.Errorf("line %d: Port %q: want 0 to 65535", line, w[2])
+		}
+		at, err := recipeTime(strings.TrimSpace(w[0]))
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", line, err)
+		}
+		rec.Add(at, []Socket{{Protocol: netset.TCP, LocalPort: analyze.NoPort, Peer: a, PeerPort: int(port)}})
+	}
+	return rec.Capture(), nil
+}
+
+func isRecipeHeader(w []string) bool {
+	return len(w) == 3 && strings.EqualFold(strings.TrimSpace(strings.TrimPrefix(w[0], "\ufeff")), "timestamp")
+}
+
+func recipeTime(s string) (time.Time, error) {
+	for _, f := range recipeTimes {
+		if t, err := time.Parse(f, s); err == nil {
+			return t.UTC(), nil
+		}
+	}
+	if n, err := strconv.ParseInt(s, 10, 64); err == nil && n > 0 && n < 1<<40 {
+		return time.Unix(n, 0).UTC(), nil
+	}
+	return time.Time{}, fmt.Errorf("timestamp %q: want RFC 3339, or 2006-01-02 15:04:05, or seconds since 1970", s)
+}

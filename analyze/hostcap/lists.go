@@ -1,0 +1,201 @@
+package hostcap
+
+import (
+	"fmt"
+	"io"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/flowcover/flowcover/analyze"
+	"github.com/flowcover/flowcover/topology/netset"
+)
+
+// ReadSS reads the output of ss, with or without its header and its Netid
+// column: ss -tunap, ss -Htan and the like. Numbers are needed (-n).
+func ReadSS(r io.Reader) (*analyze.Capture, error) { return readList(r, ssLine) }
+
+// ReadNetstat reads netstat -tunap of Linux, netstat -an of macOS and BSD, and
+// netstat -ano of Windows.
+func ReadNetstat(r io.Reader) (*analyze.Capture, error) { return readList(r, netstatLine) }
+
+// readList reads one sample from lines. parse gives nil for a line that holds
+// no socket of TCP or UDP.
+func readList(r io.Reader, parse func(line string) (*Socket, error)) (*analyze.Capture, error) {
+	s := newScanner(r)
+	var sample []Socket
+	for n := 1; s.Scan(); n++ {
+		sock, err := parse(s.Text())
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", n, err)
+		}
+		if sock != nil {
+			sample = append(sample, *sock)
+		}
+	}
+	if err := s.Err(); err != nil {
+		return nil, err
+	}
+	var rec Recorder
+	rec.Add(time.Time{}, sample)
+	return rec.Capture(), nil
+}
+
+// ssStates are ss's words; what is missing holds no connection (CLOSE).
+var ssStates = map[string]State{
+	"LISTEN": Listening, "UNCONN": Listening, "ESTAB": Connected, "SYN-SENT": Opening, "SYN-RECV": Opened,
+	"FIN-WAIT-1": Connected, "FIN-WAIT-2": Connected, "TIME-WAIT": Connected, "CLOSE-WAIT": Connected,
+	"LAST-ACK": Connected, "CLOSING": Connected,
+}
+
+var ssUsers = regexp.MustCompile(`users:\(\("((?:[^"\\]|\\.)*)",pid=(\d+)`)
+
+func ssLine(line string) (*Socket, error) {
+	w := strings.Fields(line)
+	if len(w) == 0 || slices.Contains([]string{"Netid", "State", "Recv-Q"}, w[0]) {
+		return nil, nil
+	}
+	var s Socket
+	switch w[0] {
+	case "tcp", "mptcp":
+		s.Protocol, w = netset.TCP, w[1:]
+	case "udp", "udplite":
+		s.Protocol, w = netset.UDP, w[1:]
+	default:
+		if _, ok := ssStates[w[0]]; !ok && w[0] != "CLOSE" {
+			return nil, nil // unix, raw, packet, netlink sockets
+		}
+		s.Protocol = netset.TCP
+		if w[0] == "UNCONN" {
+			s.Protocol = netset.UDP
+		}
+	}
+	if len(w) < 5 {
+		return nil, fmt.Errorf("%d columns: want state, two queues and two addresses", len(w))
+	}
+	state, ok := ssStates[w[0]]
+	if !ok {
+		return nil, nil
+	}
+	s.State = state
+	if m := ssUsers.FindStringSubmatch(line); m != nil {
+		s.Process = m[1]
+		s.PID, _ = strconv.Atoi(m[2]) // digits only: an overflow leaves 0, unknown
+	}
+	return s.ends(w[3], w[4])
+}
+
+// ends fills in both addresses.
+func (s *Socket) ends(local, peer string) (*Socket, error) {
+	var err error
+	if s.Local, s.LocalPort, err = splitAddress(local); err != nil {
+		return nil, err
+	}
+	if s.LocalPort == analyze.NoPort {
+		return nil, fmt.Errorf("local address %q: want a port", local)
+	}
+	if s.State == Listening {
+		s.PeerPort = analyze.NoPort
+		return s, nil
+	}
+	if s.Peer, s.PeerPort, err = splitAddress(peer); err != nil {
+		return nil, err
+	}
+	if s.PeerPort == analyze.NoPort || s.Peer.IsUnspecified() {
+		s.State, s.Peer = Listening, netip.Addr{} // an unconnected UDP socket
+	}
+	return s, nil
+}
+
+// splitAddress reads host:port in all the ways that ss and netstat write it:
+// 10.0.0.1:22, [::1]:22, :::22, *:22, 10.0.0.1%eth0:68, 10.0.0.1.22 (BSD),
+// *.* and *:* for anything.
+func splitAddress(s string) (netip.Addr, int, error) {
+	i := strings.LastIndexByte(s, ':')
+	if i < 0 {
+		i = strings.LastIndexByte(s, '.')
+	} else if j := strings.LastIndexByte(s, '.'); j > i && strings.Count(s, ":") > 1 {
+		i = j // BSD: 2001:db8::1.22
+	}
+	if i < 0 {
+		return netip.Addr{}, 0, fmt.Errorf("address %q: want host:port", s)
+	}
+	host, port := s[:i], s[i+1:]
+	p := analyze.NoPort
+	if port != "*" {
+		n, err := strconv.ParseUint(port, 10, 16)
+		if err != nil {
+			return netip.Addr{}, 0, fmt.Errorf("address %q: port %q is not a number: list with -n", s, port)
+		}
+		p = int(n)
+	}
+	host, _, _ = strings.Cut(strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"), "%")
+	host = strings.TrimSuffix(host, "]")
+	if host == "*" || host == "" {
+		return netip.IPv6Unspecified(), p, nil // both families
+	}
+	a, err := netip.ParseAddr(host)
+	if err != nil {
+		return netip.Addr{}, 0, fmt.Errorf("address %q: %q is no IP address: list with -n", s, host)
+	}
+	return plain(a), p, nil
+}
+
+// netstatStates are the words of Linux, BSD and Windows.
+var netstatStates = map[string]State{
+	"LISTEN": Listening, "LISTENING": Listening, "ESTABLISHED": Connected, "SYN_SENT": Opening, "SYN_RECV": Opened,
+	"SYN_RCVD": Opened, "SYN_RECEIVED": Opened, "FIN_WAIT1": Connected, "FIN_WAIT2": Connected, "FIN_WAIT_1": Connected, "FIN_WAIT_2": Connected,
+	"TIME_WAIT": Connected, "CLOSE_WAIT": Connected, "LAST_ACK": Connected, "CLOSING": Connected,
+}
+
+func netstatLine(line string) (*Socket, error) {
+	w := strings.Fields(line)
+	if len(w) == 0 {
+		return nil, nil
+	}
+	var s Socket
+	switch name := strings.ToLower(w[0]); {
+	case slices.Contains([]string{"tcp", "tcp4", "tcp6", "tcp46"}, name):
+		s.Protocol = netset.TCP
+	case slices.Contains([]string{"udp", "udp4", "udp6", "udp46"}, name):
+		s.Protocol = netset.UDP
+	default:
+		return nil, nil // headers, unix sockets, routes
+	}
+	windows := w[0] == "TCP" || w[0] == "UDP"
+	w = w[1:]
+	if !windows {
+		if len(w) < 2 {
+			return nil, fmt.Errorf("%d columns: want two queues and two addresses", len(w))
+		}
+		w = w[2:]
+	}
+	if len(w) < 2 {
+		return nil, fmt.Errorf("%q: want a local and a foreign address", line)
+	}
+	local, peer, rest := w[0], w[1], w[2:]
+	if s.Protocol == netset.UDP && peer != "*:*" && peer != "*.*" {
+		s.State = Connected
+	} else if s.Protocol == netset.UDP {
+		s.State = Listening
+	}
+	if len(rest) > 0 {
+		if st, ok := netstatStates[strings.ToUpper(rest[0])]; ok {
+			s.State, rest = st, rest[1:]
+		} else if s.Protocol == netset.TCP {
+			return nil, nil // CLOSED, BOUND and the like
+		}
+	}
+	if len(rest) > 0 {
+		pid, name, _ := strings.Cut(rest[len(rest)-1], "/")
+		if !windows {
+			pid, name, _ = strings.Cut(rest[0], "/")
+		}
+		s.PID, _ = strconv.Atoi(pid) // "-" where netstat may not know
+		s.Process = strings.TrimSuffix(name, ":")
+	}
+	return s.ends(local, peer)
+}

@@ -1,0 +1,140 @@
+package hostcap
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/flowcover/flowcover/analyze"
+	"github.com/flowcover/flowcover/topology/netset"
+)
+
+// ReadZeek reads Zeek's conn.log, as TSV with its #fields line or as JSON, one
+// object a line. The originator opened the connection; local is the originator
+// unless Zeek says that only the responder is local.
+func ReadZeek(r io.Reader) (*analyze.Capture, error) {
+	s := newScanner(r)
+	var rec Recorder
+	var fields []string
+	for n := 1; s.Scan(); n++ {
+		b := bytes.TrimRight(s.Bytes(), "\r\n ")
+		var m map[string]string
+		var err error
+		switch {
+		case len(b) == 0:
+			continue
+		case b[0] == '{':
+			m, err = zeekJSON(b)
+		case b[0] == '#':
+			if f, ok := strings.CutPrefix(string(b), "#fields\t"); ok {
+				fields = strings.Split(f, "\t")
+			}
+			continue
+		case fields == nil:
+			err = errors.New("no #fields line before it")
+		default:
+			m, err = zeekTSV(fields, string(b))
+		}
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", n, err)
+		}
+		if err := addZeek(&rec, m); err != nil {
+			return nil, fmt.Errorf("line %d: %w", n, err)
+		}
+	}
+	if err := s.Err(); err != nil {
+		return nil, err
+	}
+	return rec.Capture(), nil
+}
+
+func zeekTSV(fields []string, line string) (map[string]string, error) {
+	w := strings.Split(line, "\t")
+	if len(w) != len(fields) {
+		return nil, fmt.Errorf("%d fields: #fields names %d", len(w), len(fields))
+	}
+	m := map[string]string{}
+	for i, f := range fields {
+		if w[i] != "-" {
+			m[f] = w[i]
+		}
+	}
+	return m, nil
+}
+
+func zeekJSON(b []byte) (map[string]string, error) {
+	var raw map[string]json.RawMessage
+	if err := json.Unmarshal(b, &raw); err != nil {
+		return nil, err
+	}
+	m := map[string]string{}
+	for k, v := range raw {
+		var s string
+		if json.Unmarshal(v, &s) != nil {
+			s = string(v) // a number or a bool
+		}
+		m[k] = s
+	}
+	return m, nil
+}
+
+func addZeek(rec *Recorder, m map[string]string) error {
+	proto, ok := map[string]netset.Protocol{"tcp": netset.TCP, "udp": netset.UDP, "icmp": netset.ICMP, "icmp6": netset.ICMPv6}[m["proto"]]
+	if !ok {
+		return nil // unknown_transport
+	}
+	orig, err := netip.ParseAddr(m["id.orig_h"])
+	if err != nil {
+		return fmt.Errorf("id.orig_h %q: no IP address", m["id.orig_h"])
+	}
+	resp, err := netip.ParseAddr(m["id.resp_h"])
+	if err != nil {
+		return fmt.Errorf("id.resp_h %q: no IP address", m["id.resp_h"])
+	}
+	if proto == netset.ICMP && orig.Is6() {
+		proto = netset.ICMPv6
+	}
+	s := Socket{Protocol: proto, Local: orig, Peer: resp, LocalPort: analyze.NoPort, PeerPort: analyze.NoPort, Opener: analyze.Out}
+	if proto.HasPorts() {
+		op, err1 := strconv.ParseUint(m["id.orig_p"], 10, 16)
+		rp, err2 := strconv.ParseUint(m["id.resp_p"], 10, 16)
+		if err := errors.Join(err1, err2); err != nil {
+			return fmt.Errorf("id.orig_p or id.resp_p: %w", err)
+		}
+		s.LocalPort, s.PeerPort = int(op), int(rp)
+	}
+	yes := []string{"T", "true"}
+	if slices.Contains(yes, m["local_resp"]) && !slices.Contains(yes, m["local_orig"]) {
+		s.Local, s.LocalPort, s.Peer, s.PeerPort, s.Opener = s.Peer, s.PeerPort, s.Local, s.LocalPort, analyze.In
+	}
+	at, err := zeekTime(m["ts"])
+	if err != nil {
+		return err
+	}
+	rec.Add(at, []Socket{s})
+	return nil
+}
+
+// zeekTime reads seconds with a fraction, or ISO 8601.
+func zeekTime(s string) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	if t, err := time.Parse(time.RFC3339Nano, s); err == nil {
+		return t.UTC(), nil
+	}
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil || math.IsNaN(f) || f < 0 || f > 1<<40 {
+		return time.Time{}, fmt.Errorf("ts %q: want seconds since 1970 or ISO 8601", s)
+	}
+	sec, frac := math.Modf(f)
+	return time.Unix(int64(sec), int64(frac*1e6)*1000).UTC(), nil
+}
