@@ -261,7 +261,8 @@ func (c *checker) traffic(l line, e topology.NetworkInterface, bad func(string, 
 	if !slices.Contains(e.Addresses, own) {
 		bad("%s is not the ENI's", own)
 	}
-	middle := isTransit(&e) || isNAT(&e)
+	isNAT := e.Type == "nat_gateway"
+	middle := isTransit(&e) || isNAT
 	if !middle && (src != psrc || dst != pdst) {
 		bad("pkt_ addresses differ at an end")
 	}
@@ -271,7 +272,7 @@ func (c *checker) traffic(l line, e topology.NetworkInterface, bad func(string, 
 			bad("a transit gateway's ENI ends a connection")
 		}
 	}
-	if isNAT(&e) {
+	if isNAT {
 		c.count["nat"]++
 	}
 	packets, bytes := l.num(t, "packets"), l.num(t, "bytes")

@@ -2,6 +2,7 @@ package demo
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/flowcover/flowcover/topology"
@@ -17,12 +18,13 @@ type network struct {
 	transit map[string]int // vpc/az to the TGW's ENI
 	anyTGW  map[string]int // vpc to the first of them
 	nats    map[string]int // NAT gateway to its ENI
+	natENIs map[int]bool
 	byAddr  map[netip.Addr]int
 }
 
 func newNetwork(res *topology.Resources) *network {
 	n := &network{res: res, subnets: map[string]*topology.Subnet{}, tables: map[string]*topology.RouteTable{}, lists: map[string][]netip.Prefix{},
-		transit: map[string]int{}, anyTGW: map[string]int{}, nats: map[string]int{}, byAddr: map[netip.Addr]int{}}
+		transit: map[string]int{}, anyTGW: map[string]int{}, nats: map[string]int{}, natENIs: map[int]bool{}, byAddr: map[netip.Addr]int{}}
 	main := map[string]*topology.RouteTable{}
 	for i := range res.RouteTables {
 		t := &res.RouteTables[i]
@@ -73,9 +75,11 @@ func (n *network) indexInterfaces() {
 		}
 		for i := range n.res.Interfaces {
 			e := &n.res.Interfaces[i]
-			if len(g.ENIs) > 0 && e.ID == g.ENIs[0] || len(g.ENIs) == 0 && isNAT(e) && e.Subnet == g.Subnet {
-				n.nats[g.ID] = i
-				break
+			if slices.Contains(g.ENIs, e.ID) || len(g.ENIs) == 0 && e.Type == "nat_gateway" && e.Subnet == g.Subnet {
+				if _, taken := n.nats[g.ID]; !taken {
+					n.nats[g.ID] = i
+				}
+				n.natENIs[i] = true
 			}
 		}
 	}
@@ -83,10 +87,6 @@ func (n *network) indexInterfaces() {
 
 func isTransit(e *topology.NetworkInterface) bool {
 	return e.Type == "transit_gateway" || strings.HasPrefix(e.Description, "Network Interface for Transit Gateway Attachment")
-}
-
-func isNAT(e *topology.NetworkInterface) bool {
-	return e.Type == "nat_gateway" || strings.HasPrefix(e.Description, "Interface for NAT Gateway")
 }
 
 func (n *network) az(e *topology.NetworkInterface) string {
@@ -318,4 +318,27 @@ func incoming(from, to end, name string, path int8) route {
 	_, in := ends(from, to, path)
 	out, _ := ends(to, from, path)
 	return route{name, []hop{in}, []hop{out}}
+}
+
+// hosts gives a zone's addresses. Those of an AWS service lie in the prefix
+// list that the snapshot has for it, where it has one.
+func (n *network) hosts(z *zone) []netip.Addr {
+	var out []netip.Addr
+	for _, l := range n.res.PrefixLists {
+		if z.service == "" || !strings.HasSuffix(l.Name, "."+strings.ToLower(z.service)) {
+			continue
+		}
+		for i, p := range l.Entries {
+			a := p.Addr()
+			for range 7 + 4*i {
+				a = a.Next()
+			}
+			out = append(out, a)
+		}
+		return out
+	}
+	for _, h := range z.hosts {
+		out = append(out, netip.MustParseAddr(h))
+	}
+	return out
 }

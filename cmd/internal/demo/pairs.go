@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -36,6 +37,7 @@ const (
 type population struct {
 	net     *network
 	snap    *topology.Snapshot
+	roles   []*role // by ENI
 	pairs   []pair
 	dropped []string // pairs that the table names and this snapshot does not carry
 }
@@ -45,14 +47,14 @@ type population struct {
 func populate(seed uint64, snap *topology.Snapshot) *population {
 	all := snap.Resources()
 	res := &all
-	p := &population{net: newNetwork(res), snap: snap}
+	p := &population{net: newNetwork(res), snap: snap, roles: rolesOf(res)}
 	byRole := map[string][]int{}
 	var hosts, strangers []int
 	for i := range res.Interfaces {
 		e := &res.Interfaces[i]
-		r := roleNamed(roleOf(res, e))
+		r := p.roles[i]
 		switch {
-		case r == nil && !isTransit(e) && !isNAT(e) && len(e.Addresses) > 0:
+		case r == nil && !isTransit(e) && !p.net.natENIs[i] && len(e.Addresses) > 0:
 			strangers = append(strangers, i)
 		case r == nil:
 		default:
@@ -70,17 +72,19 @@ func populate(seed uint64, snap *topology.Snapshot) *population {
 	return p
 }
 
-// roleOf is the ENI's role, by its own tag or its instance's.
-func roleOf(res *topology.Resources, e *topology.NetworkInterface) string {
-	if r := e.Tags["Role"]; r != "" || e.Instance == "" {
-		return r
+// rolesOf is each ENI's role, by its own tag or its instance's; nil where the
+// table knows none.
+func rolesOf(res *topology.Resources) []*role {
+	instances := map[string]string{}
+	for _, i := range res.Instances {
+		instances[i.ID] = i.Tags["Role"]
 	}
-	for i := range res.Instances {
-		if res.Instances[i].ID == e.Instance {
-			return res.Instances[i].Tags["Role"]
-		}
+	out := make([]*role, len(res.Interfaces))
+	for i := range res.Interfaces {
+		e := &res.Interfaces[i]
+		out[i] = roleNamed(cmp.Or(e.Tags["Role"], instances[e.Instance]))
 	}
-	return ""
+	return out
 }
 
 // addCall adds the pairs of one call: each opener with as many of the targets
@@ -119,8 +123,8 @@ func (p *population) ends(name string, byRole map[string][]int, v6 bool) ([]end,
 			return []end{e}, z
 		}
 		var out []end
-		for _, h := range z.hosts {
-			e.addr = netip.MustParseAddr(h)
+		for _, h := range p.net.hosts(z) {
+			e.addr = h
 			out = append(out, e)
 		}
 		return out, nil
@@ -130,8 +134,8 @@ func (p *population) ends(name string, byRole map[string][]int, v6 bool) ([]end,
 		e := &p.net.res.Interfaces[i]
 		for _, a := range e.Addresses {
 			if a.Is4() != v6 {
-				r := roleNamed(roleOf(p.net.res, e))
-				out = append(out, end{addr: a, eni: i, windows: r != nil && r.ports == "windows", wide: r != nil && !r.host()})
+				r := p.roles[i]
+				out = append(out, end{addr: a, eni: i, windows: r.ports == "windows", wide: !r.host()})
 				break
 			}
 		}
@@ -202,7 +206,7 @@ func (p *population) judge(one *pair) string {
 		r.reply = nil
 	case Probe:
 		// A NAT gateway has no group: its ENI logs ACCEPT for what it then drops.
-		if !there && !isNAT(&p.net.res.Interfaces[one.to.eni]) {
+		if !there && !p.net.natENIs[one.to.eni] {
 			return "admitted by its kind, and here " + string(verdict.Disposition)
 		}
 		r.reply = nil

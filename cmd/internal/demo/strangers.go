@@ -105,7 +105,7 @@ func (p *population) guessOpeners(target *topology.NetworkInterface, r topology.
 	for _, prefix := range outside {
 		for i := range p.net.res.Interfaces {
 			e := &p.net.res.Interfaces[i]
-			if len(e.Addresses) > 0 && prefix.Contains(e.Addresses[0]) && !isTransit(e) && !isNAT(e) {
+			if len(e.Addresses) > 0 && prefix.Contains(e.Addresses[0]) && !isTransit(e) && !p.net.natENIs[i] {
 				candidates = append(candidates, i)
 			}
 		}
