@@ -9,5 +9,15 @@
 // resource has a fingerprint, the SHA-256 of its canonical JSON.
 //
 // [Snapshot.Trace] follows one flow in the order that AWS checks it, request
-// and reply. The package does no I/O, knows no SDK and no clock.
+// and reply, and says in words what decided; [Snapshot.Flow] and [Replayer] do
+// the same for many flows without words. [Snapshot.RuleOpens],
+// [Snapshot.GroupOpens] and [Snapshot.ACLOpens] answer for whole sets of
+// addresses and ports at once.
+//
+// What the snapshot lacks never stops a walk silently: the result's notes say
+// what was assumed. Not modelled: endpoint policies, VPC block public access,
+// network firewalls (their endpoints are taken to let everything pass), and
+// what an appliance does with a packet (it is taken to forward it).
+//
+// The package does no I/O, knows no SDK and no clock.
 package topology

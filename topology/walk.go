@@ -78,6 +78,7 @@ type session struct {
 type exit struct {
 	kind       exitKind
 	id         string
+	first      string // what a reply passes before it; empty: nothing
 	vpc        string
 	attachment *TransitGatewayAttachment
 }

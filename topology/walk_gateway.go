@@ -100,12 +100,12 @@ func (w *walker) enterInternet() {
 		return
 	}
 	n := here[0]
-	g, ok := w.x.internetOf[n.VPC]
-	if !ok {
+	igw := w.internetGateway(n)
+	if igw == "" {
 		w.stop(NullRouted, "vpc", n.VPC, "no internet gateway is attached")
 		return
 	}
-	w.node(g.ID)
+	w.node(igw)
 	if w.dst.Is4() {
 		public := w.dst
 		for _, private := range sortedKeys(n.PublicAddresses) {
@@ -114,9 +114,28 @@ func (w *walker) enterInternet() {
 				break
 			}
 		}
-		w.pass("internet-gateway", g.ID, "%s is %s of %s", public, w.dst, n.ID)
+		w.pass("internet-gateway", igw, "%s is %s of %s", public, w.dst, n.ID)
 	}
-	w.fromGateway(g.ID, n.VPC)
+	w.fromGateway(igw, n.VPC)
+}
+
+// internetGateway finds the gateway by which an interface is reached from the
+// internet. Where gateways were not read, its route table may name it.
+func (w *walker) internetGateway(n *NetworkInterface) string {
+	if g, ok := w.x.internetOf[n.VPC]; ok {
+		return g.ID
+	}
+	t := w.x.tableOf(n.Subnet)
+	if t == nil {
+		return ""
+	}
+	for _, r := range t.table.Routes {
+		if _, read := w.x.gateways[r.Target]; strings.HasPrefix(r.Target, "igw-") && r.State != StateBlackhole && !read {
+			w.note("internet gateway %s is not in the snapshot: taken as attached, for %s routes to it", r.Target, t.table.ID)
+			return r.Target
+		}
+	}
+	return ""
 }
 
 // fromGateway brings the packet from a gateway into its VPC: along the
@@ -180,6 +199,10 @@ func (w *walker) toNAT(sub *Subnet, id string) {
 		w.stop(ExitsNetwork, "nat-gateway", id, "the gateway is not in the snapshot")
 		return
 	}
+	if g.Subnet == "" && g.VPC == sub.VPC {
+		w.toRegionalNAT(g)
+		return
+	}
 	at, n := w.x.subnets[g.Subnet], w.natInterface(g)
 	if at == nil || n == nil || g.State != "" && g.State != "available" {
 		w.stop(NullRouted, "nat-gateway", id, "it is %s, or its interface or subnet %s is not in the snapshot", g.State, g.Subnet)
@@ -207,6 +230,21 @@ func (w *walker) toNAT(sub *Subnet, id string) {
 		w.dst = netip.AddrFrom4([4]byte(b[12:]))
 	}
 	w.fromHostNamed(at)
+}
+
+// toRegionalNAT leaves by a NAT gateway that lies in no subnet: no ACL, and
+// the VPC's internet gateway behind it.
+func (w *walker) toRegionalNAT(g *Gateway) {
+	w.node(g.VPC)
+	w.node(g.ID)
+	out, ok := w.x.internetOf[g.VPC]
+	if p := w.cols.First.Protocol(); !p.HasPorts() && p != netset.ICMP || !ok || w.dst.Is6() || unroutable(w.dst) {
+		w.stop(DeniedIn, "nat-gateway", g.ID, "it cannot carry %s", w.dst)
+		return
+	}
+	w.exit = exit{kind: exitGateway, id: g.ID, first: out.ID, vpc: g.VPC}
+	w.node(out.ID)
+	w.stop(ExitsNetwork, "nat-gateway", g.ID, "leaves by %s", out.ID)
 }
 
 // fromHostNamed goes on from a translator's subnet, also to a neighbour.
@@ -325,6 +363,9 @@ func (w *walker) comeBack(e exit) {
 	case exitInternet:
 		w.enterInternet()
 	case exitEgressOnly, exitGateway:
+		if e.first != "" {
+			w.node(e.first)
+		}
 		w.node(e.id)
 		w.fromGateway(e.id, e.vpc)
 	case exitPeering:
