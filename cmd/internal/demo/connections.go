@@ -113,25 +113,36 @@ func (p *pair) load(c *connection, draw *stream) {
 	}
 }
 
-// bursts writes the hour of one long connection after another: bursts of
-// traffic between the opening and the close, which may lie outside the window.
-func (e *emitter) bursts(p *pair, n int) {
+// life is when the n-th long connection of a pair was first opened and for how
+// long each one lives before the next takes its place, in seconds.
+func (g *generator) life(p *pair, n int) (open, life int64) {
 	s := &p.call.when
-	base := newStream(e.g.seed, streamPool, p.label, uint64(n))
-	open, life := e.g.first*3600-int64(base.between(3600, 40*24*3600)), int64(1)<<40
+	base := newStream(g.seed, streamPool, p.label, uint64(n))
+	open, life = g.first*3600-int64(base.between(3600, 40*24*3600)), int64(1)<<40
 	if s.shape == pool {
 		life = s.lifeHours*3600 + int64(base.intn(7200))
 	}
+	return open, life
+}
+
+// longConnection is the k-th to stand in that place, without its load.
+func (g *generator) longConnection(p *pair, n int, k int64) connection {
+	ports := newStream(g.seed, streamPool, p.label, uint64(n), uint64(k))
+	var c connection
+	p.address(&c, &ports)
+	return c
+}
+
+// bursts writes the hour of one long connection after another: bursts of
+// traffic between the opening and the close, which may lie outside the window.
+func (e *emitter) bursts(p *pair, n int) {
+	open, life := e.g.life(p, n)
 	// The hour before too: a burst may end in this one, and an interval that
 	// reaches into this hour is not silent.
 	for hour := e.hour - 1; hour <= e.hour; hour++ {
 		from, till := hour*3600, (hour+1)*3600
 		for k := max(0, floorDiv(from-open, life)); open+k*life < till; k++ {
-			ports := newStream(e.g.seed, streamPool, p.label, uint64(n), uint64(k))
-			var c connection
-			p.address(&c, &ports)
-			c.old = open+k*life < e.g.first*3600
-			e.burst(p, c, hour, open+k*life, open+(k+1)*life-1, n)
+			e.burst(p, e.g.longConnection(p, n, k), hour, open+k*life, open+(k+1)*life-1, n)
 		}
 	}
 }

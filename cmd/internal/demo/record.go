@@ -50,7 +50,7 @@ type connection struct {
 	opens, closes  bool // the SYN, the FIN lie in it
 	reset          bool // closed by RST
 	noise          bool // a packet arrives after the close
-	old            bool // of a connection older than the window
+	udp            bool // for captures
 }
 
 // closeNoise is how many seconds after the close a stray packet may arrive.
