@@ -172,3 +172,39 @@ func TestFlowAgreesWithTraceAndSets(t *testing.T) {
 		}
 	}
 }
+
+// A fresh snapshot is asked by several at once; what is made on first use is
+// made once (the race detector watches).
+func TestSnapshotIsSafeForConcurrentUse(t *testing.T) {
+	s := randomWorld(rand.New(rand.NewPCG(13, 14))).build(t)
+	want := randomWorld(rand.New(rand.NewPCG(13, 14))).build(t)
+	results := make(chan string, 8)
+	for range 8 {
+		go func() {
+			got, err := s.Trace(Query{From: "10.0.0.4", To: "10.1.0.8", Protocol: netset.TCP, Port: 80})
+			results <- fmt.Sprint(strip(got), err, s.Digest(), s.GroupOpens("sg-1", Ingress).Blocks(), s.ACLOpens("acl-0", Egress).Blocks())
+		}()
+	}
+	got, err := want.Trace(Query{From: "10.0.0.4", To: "10.1.0.8", Protocol: netset.TCP, Port: 80})
+	alone := fmt.Sprint(strip(got), err, want.Digest(), want.GroupOpens("sg-1", Ingress).Blocks(), want.ACLOpens("acl-0", Egress).Blocks())
+	for range 8 {
+		if together := <-results; together != alone {
+			t.Errorf("asked together:\n%s\nasked alone:\n%s", together, alone)
+		}
+	}
+}
+
+// strip replaces pointers by what they point to, so that text compares.
+func strip(r Result) string {
+	var out string
+	for _, leg := range []Leg{r.Leg, r.Reply} {
+		out += fmt.Sprint(leg.Disposition, leg.Path, leg.Notes)
+		for _, h := range leg.Hops {
+			if h.Rule != nil {
+				out += h.Rule.String()
+			}
+			out += h.Kind + h.Resource + h.Verdict + h.Detail + h.Nearest
+		}
+	}
+	return out
+}
