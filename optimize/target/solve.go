@@ -2,7 +2,6 @@ package target
 
 import (
 	"context"
-	"fmt"
 	"math/big"
 	"slices"
 	"sync"
@@ -196,19 +195,6 @@ func excessOf(open *netset.Set, cells []optimize.Cell, w *optimize.Weights, v6 b
 		}
 	}
 	return Measure(open.Subtract(netset.Of(bs...)), w, v6)
-}
-
-func solveOne(ctx context.Context, p *optimize.Problem, o optimize.Options) (*optimize.Solution, error) {
-	s, err := optimize.Solve(ctx, p, o)
-	if err != nil {
-		return nil, fmt.Errorf("solve %s: %w", p.ID, err)
-	}
-	if s.Witness == nil {
-		if err := optimize.Check(p, s); err != nil {
-			return nil, fmt.Errorf("check the answer for %s: %w", p.ID, err)
-		}
-	}
-	return s, nil
 }
 
 // withForced pins references that the other family of the list takes.
