@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"unsafe"
 
 	"github.com/apache/arrow/go/v17/parquet"
 	"github.com/apache/arrow/go/v17/parquet/compress"
@@ -148,7 +149,7 @@ func writeFlowLogChunk(cw file.ColumnChunkWriter, c *FlowLogColumn, from, to int
 	switch w := cw.(type) {
 	case *file.ByteArrayColumnChunkWriter:
 		_, err = w.WriteBatch(present(c.Strings[from:to], levels, func(s string) parquet.ByteArray {
-			return parquet.ByteArray(s)
+			return unsafe.Slice(unsafe.StringData(s), len(s)) // read only: arrow copies what it keeps
 		}), levels, nil)
 	case *file.Int32ColumnChunkWriter:
 		_, err = w.WriteBatch(present(c.Ints[from:to], levels, func(n int64) int32 { return int32(n) }), levels, nil)

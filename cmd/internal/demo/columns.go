@@ -25,7 +25,11 @@ type logView struct {
 	zoneID     []string // by ENI
 	addresses  map[netip.Addr]string
 	statusText [3]string
+	records    []record // of the hour
 }
+
+// record gives the record of a place: its index is in the lower 40 bits.
+func (v *logView) record(place uint64) *record { return &v.records[place&(1<<40-1)] }
 
 func (g *generator) newView() *logView {
 	v := &logView{version: g.opt.Version, enis: g.people.net.res.Interfaces, addresses: map[netip.Addr]string{},
@@ -143,7 +147,7 @@ func fieldsOf(version int) []logField {
 }
 
 // table fills columns, using again those given.
-func (v *logView) table(fields []logField, records []record, columns []parquetio.FlowLogColumn) []parquetio.FlowLogColumn {
+func (v *logView) table(fields []logField, places []uint64, columns []parquetio.FlowLogColumn) []parquetio.FlowLogColumn {
 	if columns == nil {
 		columns = make([]parquetio.FlowLogColumn, len(fields))
 	}
@@ -151,12 +155,13 @@ func (v *logView) table(fields []logField, records []record, columns []parquetio
 		c := &columns[i]
 		c.Name, c.Kind = f.name, f.kind
 		c.Strings, c.Ints, c.Null = c.Strings[:0], c.Ints[:0], c.Null[:0]
-		for j := range records {
+		for _, place := range places {
+			r := v.record(place)
 			if f.text != nil {
-				c.Strings = append(c.Strings, f.text(v, &records[j]))
+				c.Strings = append(c.Strings, f.text(v, r))
 				continue
 			}
-			n, ok := f.number(v, &records[j])
+			n, ok := f.number(v, r)
 			c.Ints, c.Null = append(c.Ints, n), append(c.Null, !ok)
 		}
 		if f.text != nil {

@@ -2,7 +2,6 @@ package demo
 
 import (
 	"bufio"
-	"cmp"
 	"compress/gzip"
 	"errors"
 	"fmt"
@@ -63,11 +62,11 @@ type objectWriter struct {
 	view    *logView
 	fields  []logField
 	columns []parquetio.FlowLogColumn
-	byVPC   map[string][]record
+	byVPC   map[string][]uint64 // a record's end and its place, so that plain order is the order of writing
 }
 
 func (g *generator) newWriter() *objectWriter {
-	return &objectWriter{g: g, view: g.newView(), fields: fieldsOf(g.opt.Version), byVPC: map[string][]record{}}
+	return &objectWriter{g: g, view: g.newView(), fields: fieldsOf(g.opt.Version), byVPC: map[string][]uint64{}}
 }
 
 // hour writes the records, which all end within the hour, one flow log a VPC.
@@ -75,22 +74,23 @@ func (w *objectWriter) hour(hour int64, records []record) (Progress, error) {
 	for vpc := range w.byVPC {
 		w.byVPC[vpc] = w.byVPC[vpc][:0]
 	}
+	w.view.records = records
 	for i := range records {
 		vpc := w.view.enis[records[i].eni].VPC
-		w.byVPC[vpc] = append(w.byVPC[vpc], records[i])
+		w.byVPC[vpc] = append(w.byVPC[vpc], uint64(records[i].end-hour*3600)<<40|uint64(i))
 	}
 	var done Progress
 	step := int64(3600 / w.g.opt.ObjectsPerHour)
 	for _, v := range w.g.people.net.res.VPCs {
 		list := w.byVPC[v.ID]
-		slices.SortStableFunc(list, func(a, b record) int { return cmp.Compare(a.end, b.end) })
-		for at, from := 0, hour*3600; from < (hour+1)*3600; from += step {
+		slices.Sort(list)
+		for at, from := 0, int64(0); from < 3600; from += step {
 			next := at
-			for next < len(list) && list[next].end < from+step {
+			for next < len(list) && int64(list[next]>>40) < from+step {
 				next++
 			}
 			if next > at {
-				size, err := w.object(&v, from, list[at:next])
+				size, err := w.object(&v, hour*3600+from, list[at:next])
 				if err != nil {
 					return done, err
 				}
@@ -105,16 +105,16 @@ func (w *objectWriter) hour(hour int64, records []record) (Progress, error) {
 }
 
 // object writes one object and gives its size.
-func (w *objectWriter) object(v *topology.VPC, from int64, records []record) (int64, error) {
+func (w *objectWriter) object(v *topology.VPC, from int64, places []uint64) (int64, error) {
 	flowLog := w.g.flowLogs[v.ID]
 	hash := digest(w.g.seed, flowLog, fmt.Sprint(from))[:8]
 	key := w.g.opt.Layout.Key(v.Scope, flowLog, time.Unix(from, 0), hash, w.g.opt.Text)
 	path := filepath.Join(w.g.report.Logs, filepath.FromSlash(key))
 	err := writeFile(path, func(out io.Writer) error {
 		if w.g.opt.Text {
-			return w.text(out, records)
+			return w.text(out, places)
 		}
-		w.columns = w.view.table(w.fields, records, w.columns)
+		w.columns = w.view.table(w.fields, places, w.columns)
 		return parquetio.WriteFlowLog(out, w.columns, parquetio.FlowLogOptions{})
 	})
 	if err != nil {
@@ -128,18 +128,18 @@ func (w *objectWriter) object(v *topology.VPC, from int64, records []record) (in
 }
 
 // text writes lines with a header line, gzipped without a time.
-func (w *objectWriter) text(out io.Writer, records []record) error {
+func (w *objectWriter) text(out io.Writer, places []uint64) error {
 	zip := gzip.NewWriter(out)
 	names := make([]string, len(w.fields))
 	for i, f := range w.fields {
 		names[i] = strings.ReplaceAll(f.name, "_", "-")
 	}
 	line := append([]byte(strings.Join(names, " ")), '\n')
-	for i := range records {
+	for _, place := range places {
 		if _, err := zip.Write(line); err != nil {
 			return fmt.Errorf("write a flow log line: %w", err)
 		}
-		line = w.view.line(line[:0], w.fields, &records[i])
+		line = w.view.line(line[:0], w.fields, w.view.record(place))
 	}
 	if _, err := zip.Write(line); err != nil {
 		return fmt.Errorf("write a flow log line: %w", err)
