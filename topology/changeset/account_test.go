@@ -296,3 +296,12 @@ func wantWords(t testing.TB, c *Changeset, target string, want ...string) {
 }
 
 func pick[T any](r *rand.Rand, xs []T) T { return xs[r.IntN(len(xs))] }
+
+// rebuild gives a builder over a changeset, to check its promises again.
+func rebuild(t testing.TB, s *topology.Snapshot, a *account, c *Changeset) *builder {
+	t.Helper()
+	ev := analyze.Evidence{Snapshots: []analyze.SnapshotAt{{Snapshot: s, Time: windowStart}}, Policy: analyze.DefaultPolicy()}
+	w := analyze.Window{Since: windowStart, Until: windowStart.AddDate(0, 0, 30), Location: time.UTC}
+	o := analyze.Reobserve(a.flows, ev, w)
+	return &builder{Input: &Input{Snapshot: s, Flows: o.Flows, Policy: target.DefaultPolicy()}, out: c}
+}

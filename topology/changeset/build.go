@@ -37,7 +37,6 @@ type builder struct {
 	flows   map[string]*analyze.Flow // by id
 	byGroup map[string][]*analyze.Flow
 	out     *Changeset
-	widened map[listKey]bool
 }
 
 // listKey names one direction of a resource.
@@ -50,7 +49,7 @@ type listKey struct {
 // apply order, with the promises checked. A promise that does not hold is in
 // the document and is no error.
 func Build(in Input) (*Changeset, error) {
-	b := &builder{Input: &in, flows: map[string]*analyze.Flow{}, byGroup: map[string][]*analyze.Flow{}, widened: map[listKey]bool{}}
+	b := &builder{Input: &in, flows: map[string]*analyze.Flow{}, byGroup: map[string][]*analyze.Flow{}}
 	for i := range in.Flows {
 		f := &in.Flows[i]
 		b.flows[f.ID] = f

@@ -61,7 +61,10 @@ func checkFormat(data []byte) error {
 	var head struct {
 		Format *string `json:"format"`
 	}
-	if err := json.Unmarshal(data, &head); err != nil {
+	if len(bytes.TrimSpace(data)) == 0 {
+		return errors.New("changeset: the file is empty; want one that `flowcover plan` wrote")
+	}
+	if err := json.NewDecoder(bytes.NewReader(data)).Decode(&head); err != nil {
 		return explain(err, data)
 	}
 	switch {

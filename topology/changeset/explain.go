@@ -92,6 +92,9 @@ func (b *builder) emit(k listKey, ops []op, ex *explainer, opensOf func(*RuleDoc
 		if o.before != nil {
 			ex.explainRemoval(&c, opensOf)
 			c.Requires = b.carriers(&c, adds)
+			if !o.before.Allow {
+				c.Requires = b.shadowed(&c, start)
+			}
 		}
 		if o.after != nil {
 			ex.explainAddition(&c, opensOf)
@@ -152,6 +155,26 @@ func (b *builder) carriers(c *Change, adds []int) []string {
 	return out
 }
 
+// shadowed lists the changes of the list so far that take away an allow entry
+// which a deny overlaps: without them the deny's going would open it.
+func (b *builder) shadowed(c *Change, start int) []string {
+	deny, err := c.Before.Entry()
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, x := range b.out.Changes[start:] {
+		if x.Before == nil || !x.Before.Allow {
+			continue
+		}
+		if e, err := x.Before.Entry(); err == nil && e.CIDR.Overlaps(deny.CIDR) && e.Columns().Overlaps(deny.Columns()) {
+			out = append(out, x.ID)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
 func (ex *explainer) explainAddition(c *Change, opensOf func(*RuleDoc) (opens, error)) {
 	ex.evidence(c, c.After.Flows)
 	carried := "carries " + plural(len(c.After.Flows), "approved flow")
@@ -170,7 +193,6 @@ func (ex *explainer) explainAddition(c *Change, opensOf func(*RuleDoc) (opens, e
 		c.Widens = true
 		c.Risk = "high"
 		c.Reason += "; widens: it opens traffic that today's rules close"
-		ex.b.widened[listKey{c.Target, c.direction()}] = true
 	}
 }
 

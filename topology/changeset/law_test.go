@@ -192,6 +192,9 @@ func TestLaws(t *testing.T) {
 				outcomes[x.Outcome]++
 			}
 
+			wantRequires(t, c)
+			wantSubsets(t, s, a, c, r)
+
 			again := *a
 			again.r = shuffledResources(r, a.r)
 			again.flows = slices.Clone(a.flows)

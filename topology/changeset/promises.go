@@ -86,14 +86,15 @@ func opensOf(s *topology.Snapshot, k listKey) *netset.Set {
 	return s.ACLOpens(k.resource, k.dir)
 }
 
-// noWidening: what a list opens after is what it opened before, but for the
-// rules that say "widens". For an ACL that opens more, the groups of the
+// noWidening: what a list opens after is what it opened before, but for what
+// was asked for: a demand approved by name, or any change that says "widens"
+// where the policy allows widening. For an ACL that opens more, the groups of the
 // interfaces behind it are asked as well: both must let a packet through.
 func (b *builder) noWidening(after *topology.Snapshot) {
-	l := &ledger{id: PromiseNoWiden, text: "nothing is opened that today's rules close, but by changes marked as widening"}
+	l := &ledger{id: PromiseNoWiden, text: "nothing is opened that today's rules close, but what was asked for and is marked as widening"}
 	for _, k := range b.touched() {
 		l.checked++
-		more := opensOf(after, k).Subtract(opensOf(b.Snapshot, k)).Subtract(b.declared(k, after))
+		more := opensOf(after, k).Subtract(opensOf(b.Snapshot, k)).Subtract(b.askedFor(k, after))
 		if _, acl := after.NetworkACL(k.resource); acl && !more.IsEmpty() {
 			more = more.Intersect(behind(after, k))
 		}
@@ -104,16 +105,26 @@ func (b *builder) noWidening(after *topology.Snapshot) {
 	b.keep(l)
 }
 
-// declared is what the changes that are marked as widening open.
-func (b *builder) declared(k listKey, s *topology.Snapshot) *netset.Set {
-	out := netset.Of()
+// askedFor is what a list may open beyond today: what its changes that are
+// marked as widening open, if widening is allowed or a demand asks for it.
+func (b *builder) askedFor(k listKey, s *topology.Snapshot) *netset.Set {
+	marked := netset.Of()
 	for i := range b.out.Changes {
 		c := &b.out.Changes[i]
 		if c.Widens && c.After != nil && c.Target == k.resource && c.direction() == k.dir {
-			out = out.Union(docOpens(s, c.Target, c.After))
+			marked = marked.Union(docOpens(s, c.Target, c.After))
 		}
 	}
-	return out
+	if b.Policy.AllowWidening {
+		return marked
+	}
+	demands := netset.Of()
+	for i := range b.Results {
+		if r := &b.Results[i]; r.Resource == k.resource && r.Direction == k.dir {
+			demands = demands.Union(r.Demands)
+		}
+	}
+	return marked.Intersect(demands)
 }
 
 // docOpens gives what a rule opens, references resolved.
