@@ -1,0 +1,259 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/flowcover/flowcover/analyze"
+	"github.com/flowcover/flowcover/analyze/hostcap"
+	"github.com/flowcover/flowcover/topology/netset"
+)
+
+// TestMain lets the test binary be flowcapture itself, for signals.
+func TestMain(m *testing.M) {
+	if os.Getenv("FLOWCAPTURE_TEST_MAIN") != "" {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+func readCaptures(t *testing.T, dir string) []analyze.Capture {
+	t.Helper()
+	cs, found, err := hostcap.Read(os.DirFS(dir), nil)
+	if err != nil || len(found) > 0 {
+		t.Fatal(err, found)
+	}
+	return cs
+}
+
+// The whole program: known connections are open while it runs, and a SIGTERM
+// ends it. All are in the file, each end with the right side.
+func TestRecordsKnownConnections(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("flowcapture samples Linux's /proc/net")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	dir := t.TempDir()
+	cmd := exec.Command(os.Args[0], "--out", dir, "--interval", "20ms", "--metadata", "off", "--host", "web/1", "--eni", "eni-1", "--processes")
+	cmd.Env = append(os.Environ(), "FLOWCAPTURE_TEST_MAIN=1")
+	pipe, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(pipe)
+	var stderr strings.Builder
+	want := map[string]analyze.Side{}
+	server := netip.MustParseAddrPort(l.Addr().String())
+	for range 10 {
+		out, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = out.Close() }()
+		in, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = in.Close() }()
+		client := netip.MustParseAddrPort(out.LocalAddr().String())
+		want[fmt.Sprint(client, server)] = analyze.Out
+		want[fmt.Sprint(server, client)] = analyze.In
+	}
+	for lines.Scan() && !strings.Contains(lines.Text(), "recording the sockets") {
+		stderr.WriteString(lines.Text())
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	for lines.Scan() {
+		stderr.WriteString(lines.Text())
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("%v: %s", err, stderr.String())
+	}
+	cs := readCaptures(t, dir)
+	if len(cs) != 1 || cs[0].Host != "web/1" || !slices.Equal(cs[0].ENIs, []string{"eni-1"}) || !strings.HasPrefix(cs[0].Source, "web-1-") {
+		t.Fatalf("%+v\n%s", cs, stderr.String())
+	}
+	for _, n := range cs[0].Connections {
+		k := fmt.Sprint(netip.AddrPortFrom(n.Local, uint16(n.LocalPort)), netip.AddrPortFrom(n.Peer, uint16(n.PeerPort)))
+		if side, ok := want[k]; ok {
+			if n.Opener != side || n.Count < 1 || n.First.IsZero() {
+				t.Errorf("%s: %+v, want side %s", k, n, side)
+			}
+			delete(want, k)
+		}
+	}
+	for k := range want {
+		t.Errorf("the file lacks %s", k)
+	}
+	if !strings.Contains(stderr.String(), "wrote "+dir) {
+		t.Errorf("stderr: %s", stderr.String())
+	}
+}
+
+// fakeSampler gives one sample after the other, and then its error.
+type fakeSampler struct {
+	samples [][]hostcap.Socket
+	n       int
+	end     func()
+	err     error
+}
+
+func (f *fakeSampler) Sample() ([]hostcap.Socket, error) {
+	if f.n >= len(f.samples) {
+		if f.err != nil {
+			return nil, f.err
+		}
+		if f.end != nil {
+			f.end()
+		}
+		return nil, nil
+	}
+	f.n++
+	return slices.Clone(f.samples[f.n-1]), nil
+}
+
+func socket(local string, lport int, peer string, pport int) hostcap.Socket {
+	return hostcap.Socket{Protocol: netset.TCP, Local: netip.MustParseAddr(local), LocalPort: lport, Peer: netip.MustParseAddr(peer), PeerPort: pport}
+}
+
+func testRecording(t *testing.T, f *fakeSampler) (*recording, context.Context) {
+	ctx, cancel := context.WithCancel(t.Context())
+	f.end = cancel
+	at := time.Date(2026, 9, 1, 10, 0, 0, 0, time.UTC)
+	return &recording{out: t.TempDir(), folder: true, interval: time.Millisecond, events: "off", host: "h", sampler: f, log: io.Discard,
+		now: func() time.Time { at = at.Add(time.Second); return at }}, ctx
+}
+
+func TestRotation(t *testing.T) {
+	var samples [][]hostcap.Socket
+	for i := range 40 {
+		samples = append(samples, []hostcap.Socket{socket("10.0.0.1", 40000+i, "10.0.0.2", 443)})
+	}
+	for name, set := range map[string]func(*recording){
+		"by lines": func(r *recording) { r.rotateLines = 10 },
+		"by time":  func(r *recording) { r.rotate = 20 * time.Second },
+	} {
+		r, ctx := testRecording(t, &fakeSampler{samples: samples})
+		set(r)
+		if err := r.Run(ctx); err != nil {
+			t.Fatal(err)
+		}
+		cs := readCaptures(t, r.out)
+		seen := map[int]bool{}
+		for _, c := range cs {
+			for _, n := range c.Connections {
+				seen[n.LocalPort] = true
+			}
+		}
+		if len(cs) < 2 || len(seen) != 40 {
+			t.Errorf("%s: %d files with %d of 40 connections", name, len(cs), len(seen))
+		}
+	}
+}
+
+func TestKeep(t *testing.T) {
+	in := []hostcap.Socket{socket("127.0.0.1", 1, "127.0.0.1", 2), socket("10.0.0.1", 1, "10.0.0.2", 2), socket("10.0.0.9", 1, "10.0.0.2", 2),
+		{Protocol: netset.TCP, State: hostcap.Listening, Local: netip.IPv6Unspecified(), LocalPort: 22}}
+	r := recording{noLoopback: true, wanted: map[netip.Addr]bool{netip.MustParseAddr("10.0.0.1"): true, netip.MustParseAddr("127.0.0.1"): true}}
+	if got := r.keep(in); len(got) != 2 || got[0].Local != netip.MustParseAddr("10.0.0.1") || got[1].State != hostcap.Listening {
+		t.Errorf("%+v", got)
+	}
+}
+
+// A failure midway: what was seen until then is written.
+func TestFailureMidway(t *testing.T) {
+	f := &fakeSampler{samples: [][]hostcap.Socket{{socket("10.0.0.1", 1, "10.0.0.2", 2)}}, err: errors.New("proc is gone")}
+	r, ctx := testRecording(t, f)
+	if err := r.Run(ctx); err == nil || !strings.Contains(err.Error(), "proc is gone") {
+		t.Errorf("%v", err)
+	}
+	if cs := readCaptures(t, r.out); len(cs) != 1 || len(cs[0].Connections) != 1 {
+		t.Errorf("%+v", cs)
+	}
+}
+
+func TestUsage(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "f")
+	for _, c := range []struct {
+		args string
+		code int
+		want string
+	}{
+		{"--help", 0, "EXIT STATUS"},
+		{"--version", 0, "dev"},
+		{"extra", 2, `unexpected argument "extra"`},
+		{"--colour", 2, "--help"},
+		{"--interval 1ms", 2, "--interval 1ms: want at least 10ms"},
+		{"--interval soon", 2, "soon"},
+		{"--duration -1s", 2, "--duration"},
+		{"--events maybe", 2, `--events "maybe": want one of auto, on, off`},
+		{"--metadata x", 2, "--metadata"},
+		{"--eni x", 2, "want eni-..."},
+		{"--instance x", 2, "want i-..."},
+		{"--rotate-lines -1", 2, "--rotate-lines"},
+		{"--rotate 1h --out " + file, 2, "want a folder"},
+		{"--interface nosuch0 --metadata off --duration 10ms --out " + file, 1, "--interface nosuch0"},
+		{"--out /proc/nowhere/ --duration 10ms", 2, "--out"},
+		{"--out /nowhere/file --duration 10ms --metadata off --events off", 1, "--out"},
+	} {
+		var out, errs bytes.Buffer
+		code := run(t.Context(), append([]string{"flowcapture"}, strings.Fields(c.args)...), &out, &errs)
+		if text := out.String() + errs.String(); code != c.code || !strings.Contains(text, c.want) {
+			t.Errorf("%s: exit %d, %s", c.args, code, text)
+		}
+	}
+}
+
+func TestMetadata(t *testing.T) {
+	answers := map[string]string{
+		"/latest/meta-data/instance-id":                                            "i-0abc",
+		"/latest/meta-data/network/interfaces/macs/":                               "02:00:00:00:00:01/\n02:00:00:00:00:02/",
+		"/latest/meta-data/network/interfaces/macs/02:00:00:00:00:01/interface-id": "eni-2",
+		"/latest/meta-data/network/interfaces/macs/02:00:00:00:00:02/interface-id": "eni-1",
+	}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Method == http.MethodPut && r.URL.Path == "/latest/api/token":
+			_, _ = io.WriteString(w, "secret")
+		case r.Header.Get("X-aws-ec2-metadata-token") == "secret" && answers[r.URL.Path] != "":
+			_, _ = io.WriteString(w, answers[r.URL.Path])
+		default:
+			http.NotFound(w, r)
+		}
+	}))
+	defer s.Close()
+	id := askMetadata(t.Context(), s.URL)
+	if id.instance != "i-0abc" || !slices.Equal(id.enis, []string{"eni-1", "eni-2"}) {
+		t.Errorf("%+v", id)
+	}
+	s.Close()
+	if id := askMetadata(t.Context(), s.URL); id.instance != "" {
+		t.Errorf("no service: %+v", id)
+	}
+}
