@@ -1,7 +1,10 @@
 package target
 
 import (
+	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/flowcover/flowcover/analyze"
 	"github.com/flowcover/flowcover/optimize"
@@ -63,7 +66,38 @@ func Build(in Input) ([]Target, []analyze.Finding, error) {
 		}
 		out, findings = append(out, ts...), append(findings, fs...)
 	}
+	if err := in.checkMaxRules(sc, out); err != nil {
+		return nil, nil, err
+	}
 	return out, sortFindings(findings), nil
+}
+
+// checkMaxRules refuses a limit for a list that does not exist, which would
+// otherwise be asked for in vain.
+func (in *Input) checkMaxRules(sc scope, ts []Target) error {
+	for _, key := range slices.Sorted(maps.Keys(in.Policy.MaxRules)) {
+		id, list, named := strings.Cut(key, " ")
+		g, sg := in.Snapshot.SecurityGroup(id)
+		a, acl := in.Snapshot.NetworkACL(id)
+		switch {
+		case !sg && !acl:
+			return fmt.Errorf("max-rules %s: no such security group or network ACL in the snapshot", key)
+		case !named:
+			continue
+		case sg && !sc.has(id, append([]string{g.VPC}, g.VPCs...)...), acl && !sc.has(id, a.VPC):
+			continue
+		}
+		var lists []string
+		for _, t := range ts {
+			if t.Resource == id {
+				lists = append(lists, t.ID)
+			}
+		}
+		if !slices.Contains(lists, key) {
+			return fmt.Errorf("max-rules %s: %s has no list %q; it has %s", key, id, list, strings.Join(lists, ", "))
+		}
+	}
+	return nil
 }
 
 func sortFindings(fs []analyze.Finding) []analyze.Finding {
