@@ -300,6 +300,36 @@ func TestCaptures(t *testing.T) {
 	}
 }
 
+// The old recipe's CSV: no local end, no opener. What the logs know settles it;
+// an opener's port settles nothing.
+func TestRecipeCaptures(t *testing.T) {
+	c := func(peer string, port int) Connection {
+		return Connection{Protocol: netset.TCP, LocalPort: NoPort, Peer: addr(peer), PeerPort: port, Opener: Unsettled, Count: 1}
+	}
+	ev := evidence(t)
+	ev.Captures = []Capture{
+		{Source: "recipe.csv", ENIs: []string{"eni-web1"}, Connections: []Connection{
+			c("10.9.0.77", 45000), // the log settled it: a service
+			c("10.9.0.78", 45000), // an opener's port
+			c("10.9.0.79", 6000),
+		}},
+		{Source: "nobody.csv", Connections: []Connection{c("10.9.0.77", 443)}},
+	}
+	flows, found := attributed(t, ev, row("eni-web1", Out, netset.TCP, "10.0.1.5", NoPort, "10.9.0.77", 45000))
+	if f := byText(t, flows, "eni-web1", "10.0.1.5 -> 10.9.0.77 tcp/45000", Accept); !f.SeenByCapture || !f.Approved {
+		t.Errorf("%+v", f)
+	}
+	if f := byText(t, flows, "eni-web1", "10.0.1.5 <-> 10.9.0.78 tcp", None); f.Approved || f.Port != NoPort || f.Method != MethodNone {
+		t.Errorf("%+v", f)
+	}
+	if f := byText(t, flows, "eni-web1", "10.0.1.5 -> 10.9.0.79 tcp/6000", None); f.Approved || f.Method != MethodLower {
+		t.Errorf("%+v", f)
+	}
+	if len(flows) != 3 || !hasKind(found, "capture-unplaced") {
+		t.Errorf("%d flows, findings %v", len(flows), found)
+	}
+}
+
 func TestFlowJSON(t *testing.T) {
 	r := row("eni-rds", Unsettled, netset.ICMP, "10.0.2.50", NoPort, "10.0.9.9", NoPort)
 	f := oneFlow(t, first(attributed(t, evidence(t), r)))

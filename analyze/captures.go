@@ -116,24 +116,68 @@ func (s *settler) addCaptures(b *flowSet) []Finding {
 		c := &s.ev.Captures[i]
 		enis := c.eniIDs(s.w)
 		unplaced := 0
+		only := c.onlyAddress(s.w, enis)
 		for _, n := range c.Connections {
+			if !n.Local.IsValid() {
+				n.Local = only
+			}
+			if !n.Local.IsValid() {
+				unplaced++
+				continue
+			}
 			if noRuleNeeded(n.Peer) || noRuleNeeded(n.Local) || n.Local == n.Peer {
 				continue
 			}
+			how := s.settleConnection(&n)
 			key, ok := s.captureKey(b, &n, enis)
 			if !ok {
 				unplaced++
 				continue
 			}
-			found = append(found, b.addConnection(key, &n)...)
+			found = append(found, b.addConnection(key, &n, how)...)
 		}
-		if unplaced > 0 && len(s.w.snaps) > 0 {
+		if unplaced > 0 {
 			found = append(found, Finding{Kind: "capture-unplaced", Severity: "low", Resource: c.Source,
-				Message: fmt.Sprintf("%d connections of %s have a local address that no ENI of the snapshot holds", unplaced, c.name())})
+				Message: fmt.Sprintf("%d connections of %s have no local address, or one that no ENI of the snapshot holds", unplaced, c.name())})
 		}
 	}
 	slices.SortFunc(found, compareFindings)
 	return slices.Compact(found)
+}
+
+// onlyAddress gives the host's address where it has but one: the local end of
+// connections whose form names none.
+func (c *Capture) onlyAddress(w *world, enis []string) netip.Addr {
+	if len(enis) == 1 {
+		if i, _ := w.iface(enis[0]); i != nil {
+			return i.Addresses[0] // the primary
+		}
+	}
+	if len(c.Addresses) == 1 {
+		return c.Addresses[0]
+	}
+	return netip.Addr{}
+}
+
+// settleConnection settles a captured connection whose form does not tell who
+// opened it as the cascade settles a row. Where one port alone is known and it
+// is of the openers' kind, only the cascade's evidence counts, no guess.
+func (s *settler) settleConnection(n *Connection) Method {
+	if n.Opener == In || n.Opener == Out {
+		return MethodCapture
+	}
+	r := Row{Side: Unsettled, Protocol: n.Protocol, Local: n.Local, Peer: n.Peer, LocalPort: n.LocalPort, PeerPort: n.PeerPort,
+		OpenerPortLow: NoPort, OpenerPortHigh: NoPort}
+	for _, st := range cascade {
+		if side := st.decide(s, &r); side != Unsettled && r.servicePort(side) != NoPort {
+			if n.LocalPort == NoPort && n.PeerPort >= firstEphemeral && st.method == MethodLower {
+				break
+			}
+			n.Opener = side
+			return st.method
+		}
+	}
+	return MethodNone
 }
 
 func (c *Capture) name() string {
@@ -188,18 +232,17 @@ func severity(s string) int {
 
 // addConnection adds one captured connection to the flows. The log's flow of
 // the same key is marked; a log that settled the other way is a finding.
-func (b *flowSet) addConnection(k flowKey, n *Connection) []Finding {
+func (b *flowSet) addConnection(k flowKey, n *Connection, how Method) []Finding {
 	var found []Finding
-	settled := n.Opener == In || n.Opener == Out
-	if settled {
+	if how == MethodCapture {
 		found = b.contradiction(k, n)
 	}
 	for _, a := range []Action{Accept, None, Reject} {
 		k.action = actionNumber(a)
 		if f := b.find(k); f != nil {
 			f.SeenByCapture = true
-			if settled && stronger(MethodCapture, f.Method) {
-				f.Method = MethodCapture
+			if stronger(how, f.Method) {
+				f.Method = how
 			}
 			if a == None {
 				f.capture(n)
@@ -209,9 +252,7 @@ func (b *flowSet) addConnection(k flowKey, n *Connection) []Finding {
 	}
 	k.action = actionNumber(None)
 	f := b.get(k)
-	if settled {
-		f.Method = MethodCapture
-	}
+	f.Method = how
 	f.capture(n)
 	return found
 }
@@ -225,7 +266,7 @@ func (f *flowSum) capture(n *Connection) {
 	if n.Opener == Out {
 		opener = n.LocalPort
 	}
-	if n.Opener != Unsettled {
+	if n.Opener == In || n.Opener == Out {
 		f.openerPorts(opener, opener)
 	}
 	const day = 24 * 60 * 60
