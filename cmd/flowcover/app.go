@@ -42,9 +42,12 @@ func newApp() *command.App {
 	}
 	a.Verbs = []command.Verb{
 		snapshotVerb(),
+		analyzeVerb(),
+		planVerb(),
 		showVerb(),
 		reviewVerb(),
 		traceVerb(),
+		demoVerb(),
 		completionVerb(a),
 		completeVerb(a),
 	}

@@ -80,13 +80,19 @@ func globals() []Flag {
 // Main runs the program and gives its exit code. The context should end when
 // the program is told to stop.
 func (a *App) Main(ctx context.Context, args []string, s Streams) int {
-	err := a.run(ctx, args, s)
+	err := a.run(ctx, args, s, nil)
 	if err == nil {
 		return 0
 	}
 	code := a.Code(err)
 	a.report(s.Err, args, err, code)
 	return code
+}
+
+// Run runs one command line for a verb that is made of others: with its
+// streams, log and progress.
+func (a *App) Run(ctx context.Context, args []string, e *Env) error {
+	return a.run(ctx, args, e.Streams, e)
 }
 
 // report says on standard error why the program did not simply end well.
@@ -118,7 +124,7 @@ func wantsJSONLog(args []string) bool {
 	return os.Getenv("FLOWCOVER_LOG_FORMAT") == logJSON
 }
 
-func (a *App) run(ctx context.Context, args []string, s Streams) error {
+func (a *App) run(ctx context.Context, args []string, s Streams, outer *Env) error {
 	if len(args) > 1 && args[1] == "help" { // "help plan" is "plan --help"
 		args = slices.Concat(args[:1], args[2:], []string{"--help"})
 	}
@@ -145,7 +151,7 @@ func (a *App) run(ctx context.Context, args []string, s Streams) error {
 	case len(line.Rest) > verb.MaxArgs:
 		return &UsageError{verb.Name, fmt.Errorf("unexpected argument %q; %s", line.Rest[verb.MaxArgs], verb.takes())}
 	}
-	return a.dispatch(ctx, *verb, line, s)
+	return a.dispatch(ctx, *verb, line, s, outer)
 }
 
 func (v Verb) takes() string {
@@ -157,9 +163,8 @@ func (v Verb) takes() string {
 
 // dispatch lets urfave/cli parse and call the verb. Whatever fails before the
 // runner runs is the user's to mend.
-func (a *App) dispatch(ctx context.Context, verb Verb, line argv.Line, s Streams) error {
+func (a *App) dispatch(ctx context.Context, verb Verb, line argv.Line, s Streams, e *Env) error {
 	var running bool
-	var e *Env
 	cmd := &cli.Command{
 		Name: verb.Name, HideHelp: true, Flags: buildAll(slices.Concat(globals(), verb.Flags)),
 		OnUsageError: func(_ *cli.Context, err error, _ bool) error { return plain(err) },
@@ -167,8 +172,10 @@ func (a *App) dispatch(ctx context.Context, verb Verb, line argv.Line, s Streams
 			if err := a.configure(c, verb); err != nil {
 				return err
 			}
-			e = newEnv(s, a.Version, c.String("log-format"), c.Bool("quiet"))
-			a.mentionVariables(e)
+			if e == nil {
+				e = newEnv(s, a.Version, c.String("log-format"), c.Bool("quiet"))
+				a.mentionVariables(e)
+			}
 			r, err := verb.New(c, e)
 			if err != nil {
 				return err

@@ -1,0 +1,238 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/flowcover/flowcover/analyze"
+	"github.com/flowcover/flowcover/analyze/rollup"
+	"github.com/flowcover/flowcover/analyze/source"
+	"github.com/flowcover/flowcover/cmd/internal/command"
+	"github.com/flowcover/flowcover/cmd/internal/config"
+)
+
+// analyzeRun turns flow logs into observations.
+type analyzeRun struct {
+	env       *command.Env
+	logs      []string
+	captures  []string
+	snapshots []string
+	state     string
+	window    analyze.Window
+	policy    analyze.Policy
+	params    map[string]string
+	engine    engineOptions
+	region    string
+	endpoint  string
+	top       int
+	json      bool
+}
+
+func analyzeVerb() command.Verb {
+	flags := []command.Flag{
+		{Name: "logs", Hint: "DIR|s3://...", Type: command.Strings, Key: "logs", Kind: config.List, Usage: "flow logs: a folder or a bucket with a prefix, in any of AWS's key layouts"},
+		{Name: "captures", Hint: "DIR", Type: command.Strings, Key: "captures", Kind: config.List, Usage: "host captures: a folder of flowcapture's files or of the output of ss, netstat, conntrack and others; FILE=ID names the host (eni-, i- or IP) of a file that does not"},
+		snapshotsFlag("snapshot file; a flow goes to the one nearest in time; without one nothing is attributed"),
+		stateFlag(),
+	}
+	flags = append(flags, windowFlags("")...)
+	flags = append(flags, policyFlags()...)
+	flags = append(flags, engineFlags()...)
+	flags = append(flags, regionFlag(), endpointFlag(),
+		command.Flag{Name: "top", Hint: "N", Type: command.Int, Default: "30", Usage: "print so many flows; 0: all"},
+		jsonFlag())
+	return command.Verb{
+		Name: "analyze", Summary: "read flow logs and captures, and rank the connections they show",
+		About: "Fills the state with a rollup a day (a day that is there already is not read again) and writes " +
+			"STATE/observations/DIGEST.parquet, which plan reads. Needs s3:ListBucket and s3:GetObject on the logs, and s3:PutObject " +
+			"on a state in S3.",
+		Examples: []string{
+			"flowcover analyze --logs s3://logs/vpc --snapshot snapshot.json --since 2026-09-01 --until 2026-10-01 --timezone Asia/Seoul --state state",
+			"flowcover analyze --logs logs/ --captures captures/ --since 30d --state s3://audit/flowcover --json",
+		},
+		Exits: []int{codeUnreadable},
+		Flags: flags,
+		New:   newAnalyze,
+	}
+}
+
+func newAnalyze(c *cli.Context, e *command.Env) (command.Runner, error) {
+	a := &analyzeRun{
+		env: e, logs: list(c.StringSlice("logs")), captures: list(c.StringSlice("captures")), snapshots: list(c.StringSlice("snapshot")),
+		state: c.String("state"), region: firstOf(list(c.StringSlice("region"))), endpoint: c.String("endpoint-url"), top: c.Int("top"), json: c.Bool("json"),
+	}
+	var err error
+	if a.window, err = parseWindow(c.String("since"), c.String("until"), c.String("timezone"), e.Now()); err != nil {
+		return nil, err
+	}
+	if a.policy, a.params, err = readPolicy(c); err != nil {
+		return nil, err
+	}
+	if a.engine, err = readEngineOptions(c); err != nil {
+		return nil, err
+	}
+	switch {
+	case len(a.logs) == 0:
+		return nil, fmt.Errorf("--logs is missing; give a folder or s3://bucket/prefix")
+	case a.state == "":
+		return nil, fmt.Errorf("--state is missing; give a folder or s3://bucket/prefix where rollups and observations are kept")
+	case a.top < 0:
+		return nil, fmt.Errorf("--top %d: want 0 or more", a.top)
+	}
+	return a, nil
+}
+
+// analysis is what a run found.
+type analysis struct {
+	report   rollup.Report
+	found    *analyze.Observations
+	findings []analyze.Finding
+	captures int // capture files that could not be read
+	digest   string
+	key      string
+}
+
+func (a *analyzeRun) Run(ctx context.Context) error {
+	res, err := a.analyze(ctx)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		err = writeJSON(a.env.Out, a.asJSON(res))
+	} else {
+		err = a.print(res)
+	}
+	if n := res.report.Objects.Unreadable + res.captures; err == nil && n > 0 {
+		return fmt.Errorf("%w: %s; the findings name each with the reason", errUnreadable, plural(n, "file", "files"))
+	}
+	return err
+}
+
+func (a *analyzeRun) analyze(ctx context.Context) (*analysis, error) {
+	snaps, err := readSnapshots(a.snapshots)
+	if err != nil {
+		return nil, err
+	}
+	caps, err := readCaptures(a.captures)
+	if err != nil {
+		return nil, err
+	}
+	eng, logs, state, err := a.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = eng.Close() }()
+	res := &analysis{captures: caps.unreadable()}
+	if res.report, err = eng.Fill(ctx, logs, a.window, a.progress()); err != nil {
+		return nil, err
+	}
+	a.env.Progress.Show("attribute", 0, 0, "")
+	rows, err := eng.Rows(ctx, res.report.Rollups, a.window)
+	if err != nil {
+		return nil, err
+	}
+	hours, err := eng.ENIHours(ctx, res.report.Rollups, a.window)
+	if err != nil {
+		return nil, err
+	}
+	outside, err := outsideAccounts(rows, snaps)
+	if err != nil {
+		return nil, err
+	}
+	ev := analyze.Evidence{Snapshots: snaps.at, Captures: caps.captures, Hours: hours, Policy: a.policy}
+	res.found = analyze.Observe(analyze.Input{Rows: rows, Evidence: ev, Window: a.window})
+	res.findings = slices.Concat(res.report.Findings, outside, caps.findings, res.found.Findings)
+	return res, a.save(ctx, eng, state, res, snaps, caps, hours)
+}
+
+// open opens the engine and every place that it works on.
+func (a *analyzeRun) open(ctx context.Context) (*rollup.Engine, []source.Bucket, source.Bucket, error) {
+	opt := source.Options{EndpointURL: a.endpoint, Region: a.region}
+	var logs []source.Bucket
+	for _, uri := range a.logs {
+		b, err := source.Open(ctx, uri, opt)
+		if err != nil {
+			return nil, nil, nil, fmt.Errorf("--logs: %w", err)
+		}
+		logs = append(logs, b)
+	}
+	opt.Writable = true
+	state, err := source.Open(ctx, a.state, opt)
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("--state: %w", err)
+	}
+	eng, err := rollup.Open(ctx, a.engine.options(state))
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	return eng, logs, state, nil
+}
+
+func (a *analyzeRun) progress() func(rollup.Progress) {
+	return func(p rollup.Progress) {
+		a.env.Progress.Show("read flow logs", int64(p.ObjectsDone), int64(p.Objects), "objects")
+	}
+}
+
+// save writes the observations under the digest of all that they rest on.
+func (a *analyzeRun) save(ctx context.Context, eng *rollup.Engine, state source.Bucket, res *analysis, snaps snapshots, caps captures, hours []analyze.ENIHours) error {
+	in := rollup.Inputs{Rollups: res.report.Rollups, Snapshots: snaps.digests, Captures: caps.digests, Window: a.window}
+	for _, k := range sortedKeys(a.params) {
+		in.Parameters = append(in.Parameters, k+"="+a.params[k])
+	}
+	res.digest = eng.Digest(in)
+	res.key = state.Name(rollup.ObservationsKey(res.digest))
+	o := observations{
+		Format: observationsFormat, Digest: res.digest, Window: windowText(a.window), Snapshots: orEmpty(snaps.digests), Captures: orEmpty(caps.digests),
+		Rollups: orEmpty(res.report.Rollups), Parameters: a.params, Objects: res.report.Objects, Records: res.report.Records,
+		Findings: orEmpty(res.findings), Coverage: orEmpty(res.found.Coverage.List), Notes: orEmpty(res.found.Coverage.Notes),
+		Samples: res.found.Samples, Hours: hoursLines(hours),
+	}
+	if err := o.save(ctx, state); err != nil {
+		return err
+	}
+	digest, err := eng.SaveObservations(ctx, in, res.found.Flows, map[string]string{"tool": "flowcover"})
+	if err == nil && digest != res.digest {
+		err = errors.New("observations were saved under another digest than was announced")
+	}
+	return err
+}
+
+// outsideAccounts compares the logs' accounts with the snapshots'. That none is
+// inside is an error: the wrong snapshot, or the wrong logs.
+func outsideAccounts(rows []analyze.Row, snaps snapshots) ([]analyze.Finding, error) {
+	if len(snaps.at) == 0 {
+		return nil, nil
+	}
+	known := map[string]bool{}
+	for _, s := range snaps.at {
+		for _, acc := range s.Snapshot.Accounts() {
+			known[acc] = true
+		}
+	}
+	records := map[string]int64{}
+	inside := false
+	for i := range rows {
+		if acc := rows[i].Account; acc == "" || known[acc] {
+			inside = true
+		} else {
+			records[acc] += rows[i].Records
+		}
+	}
+	accounts := sortedKeys(records)
+	if !inside && len(accounts) > 0 {
+		return nil, fmt.Errorf("the logs are of %s, the snapshots of %s: none is in both; give the snapshot of the account that was logged (--snapshot), or the logs of the account that was read (--logs)",
+			strings.Join(accounts, ", "), strings.Join(sortedKeys(known), ", "))
+	}
+	var out []analyze.Finding
+	for _, acc := range accounts {
+		out = append(out, analyze.Finding{Kind: "outside-account", Severity: "medium", Resource: acc,
+			Message: fmt.Sprintf("%d records are of this account, which no snapshot holds: its flows are not attributed", records[acc])})
+	}
+	return out, nil
+}

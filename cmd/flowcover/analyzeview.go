@@ -1,0 +1,159 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/flowcover/flowcover/analyze"
+	"github.com/flowcover/flowcover/analyze/rollup"
+	"github.com/flowcover/flowcover/cmd/internal/table"
+	"github.com/flowcover/flowcover/topology/changeset"
+)
+
+// analyzeJSON is what analyze --json prints.
+type analyzeJSON struct {
+	Format       string             `json:"format"`
+	Digest       string             `json:"digest"`
+	Observations string             `json:"observations"`
+	Window       changeset.Window   `json:"window"`
+	Objects      rollup.Objects     `json:"objects"`
+	Records      int64              `json:"records"`
+	Flows        []analyze.FlowJSON `json:"flows"`
+	Findings     []analyze.Finding  `json:"findings"`
+	Coverage     []analyze.Coverage `json:"coverage"`
+	Samples      analyze.Samples    `json:"samples"`
+}
+
+func (a *analyzeRun) asJSON(res *analysis) analyzeJSON {
+	out := analyzeJSON{
+		Format: "flowcover.analyze/1", Digest: res.digest, Observations: res.key, Window: windowText(a.window),
+		Objects: res.report.Objects, Records: res.report.Records, Flows: []analyze.FlowJSON{},
+		Findings: orEmpty(res.findings), Coverage: orEmpty(res.found.Coverage.List), Samples: res.found.Samples,
+	}
+	for _, f := range res.found.Flows {
+		j := f.JSON()
+		j.AdmittedBy, j.Reasons, j.Why = orEmpty(j.AdmittedBy), orEmpty(j.Reasons), orEmpty(j.Why)
+		out.Flows = append(out.Flows, j)
+	}
+	return out
+}
+
+func (a *analyzeRun) print(res *analysis) error {
+	if err := writeFlows(a.env.Out, a.env.Width, res.found.Flows, a.top); err != nil {
+		return err
+	}
+	var b strings.Builder
+	text := func(s string) { b.WriteString(table.Indent("", table.Clean(s), a.env.Width) + "\n") }
+	approved := 0
+	for i := range res.found.Flows {
+		if res.found.Flows[i].Approved {
+			approved++
+		}
+	}
+	b.WriteByte('\n')
+	text(fmt.Sprintf("%s of %s, %d approved; %s", plural(len(res.found.Flows), "flow", "flows"), plural(int(res.report.Records), "record", "records"),
+		approved, coverageText(res.found)))
+	o := res.report.Objects
+	text(fmt.Sprintf("objects: %d read, %d skipped, %d unreadable, %d outside; %s built, %d stood", o.Read, o.Skipped, o.Unreadable, o.Outside,
+		plural(res.report.Built, "day rollup", "day rollups"), len(res.report.Rollups)-res.report.Built))
+	writeFindings(&b, a.env.Width, res.findings, listed)
+	text("observations: " + res.key)
+	_, err := io.WriteString(a.env.Out, b.String())
+	return err
+}
+
+// coverageText says how much of the traffic the window is thought to hold.
+func coverageText(o *analyze.Observations) string {
+	s := o.Samples.All
+	if !s.Estimable {
+		return "too few days to estimate what was not seen"
+	}
+	return fmt.Sprintf("an estimated %.1f%% of what recurs was seen", 100*s.Coverage)
+}
+
+func writeFindings(b *strings.Builder, width int, list []analyze.Finding, most int) {
+	if len(list) == 0 {
+		return
+	}
+	b.WriteString("\nfindings\n")
+	for i, f := range list {
+		if i == most {
+			fmt.Fprintf(b, "  and %d more (--json lists all)\n", len(list)-most)
+			break
+		}
+		b.WriteString(table.Indent("  ", table.Clean(f.Severity+" "+f.Kind+" "+strings.TrimSpace(f.Resource+" "+f.Message)), width) + "\n")
+	}
+	b.WriteByte('\n')
+}
+
+// writeFlows prints the ranked table, the first top flows; 0: all.
+func writeFlows(w io.Writer, width int, flows []analyze.Flow, top int) error {
+	t := &table.Table{Columns: []table.Column{
+		{Name: "rank", Right: true}, {Name: "from", Min: 9}, {Name: "to", Min: 9}, {Name: "service"}, {Name: "class", Min: 4},
+		{Name: "days", Right: true}, {Name: "records", Right: true}, {Name: "last"}, {Name: "carried by", Min: 8}, {Name: "approved", Min: 8},
+	}}
+	for i := range flows {
+		if top > 0 && i == top {
+			break
+		}
+		f := &flows[i]
+		t.Add(strconv.Itoa(f.Rank), opener(f), opened(f), service(f), string(f.Class), strconv.Itoa(len(f.Days)), short(strconv.FormatInt(f.Records, 10)),
+			f.Last.UTC().Format(time.DateOnly), orDash(f.Group), verdict(f))
+	}
+	if err := t.Write(w, width); err != nil {
+		return err
+	}
+	if top > 0 && len(flows) > top {
+		_, err := fmt.Fprintf(w, "and %s (--top 0)\n", plural(len(flows)-top, "more flow", "more flows"))
+		return err
+	}
+	return nil
+}
+
+func opener(f *analyze.Flow) string {
+	if f.Side == analyze.Out {
+		return f.Local.String()
+	}
+	return f.Peer.String()
+}
+
+func opened(f *analyze.Flow) string {
+	if f.Side == analyze.Out {
+		return f.Peer.String()
+	}
+	return f.Local.String()
+}
+
+func service(f *analyze.Flow) string {
+	name := "?"
+	if f.Protocol != analyze.UnknownProtocol {
+		name = f.Protocol.String()
+	}
+	if f.Port != analyze.NoPort {
+		name += "/" + strconv.Itoa(f.Port)
+	}
+	if f.Side == analyze.Unsettled {
+		name += " (who opened it is not known)"
+	}
+	return name
+}
+
+func verdict(f *analyze.Flow) string {
+	if f.Approved {
+		return "yes"
+	}
+	if len(f.Reasons) == 0 {
+		return "no"
+	}
+	return "no: " + f.Reasons[0]
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}

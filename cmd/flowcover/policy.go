@@ -1,0 +1,228 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/flowcover/flowcover/analyze"
+	"github.com/flowcover/flowcover/cmd/internal/command"
+	"github.com/flowcover/flowcover/cmd/internal/config"
+	"github.com/flowcover/flowcover/cmd/internal/words"
+	"github.com/flowcover/flowcover/topology/netset"
+)
+
+// policyFlags are what people decide about evidence: the same for analyze and
+// plan, so that both mean the same by approved.
+func policyFlags() []command.Flag {
+	return []command.Flag{
+		{Name: "policy-min-coverage", Hint: "SCORE", Type: command.Number, Key: "policy.min-coverage", Default: "0.9", Usage: "least evidence, 0 to 1, at which a rule that nothing used may go"},
+		{Name: "policy-min-days", Hint: "N", Type: command.Int, Key: "policy.min-days", Usage: "approve only flows seen on so many days"},
+		{Name: "policy-exclude", Hint: "LINE", Type: command.Strings, Key: "policy.exclude", Kind: config.Records, Usage: `do not approve flows that match all of a line such as "zone=internet port=tcp/22 class=single side=in days=3 name=why"`},
+		{Name: "policy-zones", Hint: "NAME=CIDR", Type: command.Strings, Key: "policy.zones", Kind: config.Map, Usage: "a network with a name, for exclusions; internet is known"},
+		{Name: "policy-icmp-types", Hint: "TYPE[:CODE]", Type: command.Strings, Key: "policy.icmp-types", Kind: config.List, Default: "8,3:4", Usage: "what an ICMP flow is taken to need, since logs name no type"},
+		{Name: "policy-icmpv6-types", Hint: "TYPE[:CODE]", Type: command.Strings, Key: "policy.icmpv6-types", Kind: config.List, Default: "128,2:0", Usage: "the same of ICMPv6"},
+		{Name: "policy-ephemeral", Hint: "FROM-TO", Key: "policy.ephemeral", Default: "1024-65535", Usage: "ports that openers use and replies go to"},
+		{Name: "policy-admin-ports", Hint: "PROTO/PORT", Type: command.Strings, Key: "policy.admin-ports", Kind: config.List, Usage: "ports that raise a flow's risk as administration"},
+		{Name: "policy-database-ports", Hint: "PROTO/PORT", Type: command.Strings, Key: "policy.database-ports", Kind: config.List, Usage: "ports that raise a flow's risk as databases"},
+	}
+}
+
+// readPolicy turns the flags into the policy; its text goes into parameters.
+func readPolicy(c *cli.Context) (analyze.Policy, map[string]string, error) {
+	p := analyze.DefaultPolicy()
+	params := map[string]string{}
+	p.MinCoverage = c.Float64("policy-min-coverage")
+	p.MinDays = c.Int("policy-min-days")
+	if p.MinCoverage < 0 || p.MinCoverage > 1 {
+		return p, nil, fmt.Errorf("policy.min-coverage is %v, want 0 to 1", p.MinCoverage)
+	}
+	if p.MinDays < 0 {
+		return p, nil, fmt.Errorf("policy.min-days is %d, want 0 or more", p.MinDays)
+	}
+	params["policy.min-coverage"] = strconv.FormatFloat(p.MinCoverage, 'g', -1, 64)
+	params["policy.min-days"] = strconv.Itoa(p.MinDays)
+	each := func(flag, key string, read func(string) error) error {
+		values := list(c.StringSlice(flag))
+		for _, v := range values {
+			if err := read(v); err != nil {
+				return fmt.Errorf("%s: %q: %w", key, v, err)
+			}
+		}
+		if len(values) > 0 {
+			params[key] = strings.Join(values, ", ")
+		}
+		return nil
+	}
+	icmp := func(into *[]analyze.ICMPType) func(string) error {
+		*into = nil
+		return func(s string) error {
+			t, err := parseICMPType(s)
+			*into = append(*into, t)
+			return err
+		}
+	}
+	ports := func(into *[]netset.Columns) func(string) error {
+		fresh := true
+		return func(s string) error {
+			if fresh {
+				*into, fresh = nil, false
+			}
+			col, err := parseColumns(s)
+			*into = append(*into, col)
+			return err
+		}
+	}
+	zones := map[string]*analyze.Zone{}
+	err := errors.Join(
+		each("policy-zones", "policy.zones", func(s string) error { return addZone(zones, s) }),
+		each("policy-icmp-types", "policy.icmp-types", icmp(&p.ICMPTypes)),
+		each("policy-icmpv6-types", "policy.icmpv6-types", icmp(&p.ICMPv6Types)),
+		each("policy-admin-ports", "policy.admin-ports", ports(&p.AdminPorts)),
+		each("policy-database-ports", "policy.database-ports", ports(&p.DatabasePorts)),
+	)
+	if err != nil {
+		return p, nil, err
+	}
+	for _, name := range sortedKeys(zones) {
+		p.Zones = append(p.Zones, *zones[name])
+	}
+	err = each("policy-exclude", "policy.exclude", func(s string) error {
+		x, err := parseExclusion(s, zones)
+		p.Exclude = append(p.Exclude, x)
+		return err
+	})
+	if err != nil {
+		return p, nil, err
+	}
+	params["policy.ephemeral"] = c.String("policy-ephemeral")
+	p.EphemeralLow, p.EphemeralHigh, err = parsePorts(c.String("policy-ephemeral"))
+	if err != nil {
+		return p, nil, fmt.Errorf("policy.ephemeral: %w", err)
+	}
+	return p, params, nil
+}
+
+func addZone(zones map[string]*analyze.Zone, s string) error {
+	name, cidr, ok := strings.Cut(s, "=")
+	if !ok || name == "" {
+		return fmt.Errorf("want NAME=CIDR")
+	}
+	prefix, err := netip.ParsePrefix(cidr)
+	if err != nil {
+		return fmt.Errorf("want NAME=CIDR: %w", err)
+	}
+	if name == analyze.ZoneInternet {
+		return fmt.Errorf("the zone %s is known already: every address that is neither private nor in a VPC", name)
+	}
+	if zones[name] == nil {
+		zones[name] = &analyze.Zone{Name: name}
+	}
+	zones[name].Prefixes = append(zones[name].Prefixes, netset.CanonicalPrefix(prefix))
+	return nil
+}
+
+// exclusionWords may stand in a line of policy.exclude.
+var exclusionWords = []string{"class", "days", "name", "port", "side", "zone"}
+
+func parseExclusion(s string, zones map[string]*analyze.Zone) (analyze.Exclusion, error) {
+	var x analyze.Exclusion
+	for _, part := range strings.Fields(s) {
+		word, value, ok := strings.Cut(part, "=")
+		if !ok || value == "" {
+			return x, fmt.Errorf("%q: want WORD=VALUE with a word of %s", part, strings.Join(exclusionWords, ", "))
+		}
+		var err error
+		switch word {
+		case "name":
+			x.Name = value
+		case "zone":
+			x.Zone = value
+			if zones[value] == nil && value != analyze.ZoneInternet {
+				err = fmt.Errorf("zone %q is not in policy.zones%s", value, words.Suggest(value, append(sortedKeys(zones), analyze.ZoneInternet), ""))
+			}
+		case "port":
+			var c netset.Columns
+			c, err = parseColumns(value)
+			x.Columns = append(x.Columns, c)
+		case "class":
+			classes := []analyze.Class{analyze.Steady, analyze.Periodic, analyze.Occasional, analyze.Single, analyze.Stale}
+			if !slices.Contains(classes, analyze.Class(value)) {
+				err = fmt.Errorf("class %q: want one of %v", value, classes)
+			}
+			x.Classes = append(x.Classes, analyze.Class(value))
+		case "side":
+			if x.Side = analyze.Side(value); x.Side != analyze.In && x.Side != analyze.Out {
+				err = fmt.Errorf("side %q: want in or out", value)
+			}
+		case "days":
+			if x.MinDays, err = strconv.Atoi(value); err != nil || x.MinDays < 1 {
+				err = fmt.Errorf("days %q: want a number of days from 1", value)
+			}
+		default:
+			err = fmt.Errorf("unknown word %q%s", word, words.Suggest(word, exclusionWords, ""))
+		}
+		if err != nil {
+			return x, err
+		}
+	}
+	if x.Zone == "" && x.Columns == nil && x.Classes == nil && x.Side == "" && x.MinDays == 0 {
+		return x, fmt.Errorf("the line sets no condition, so it matches nothing")
+	}
+	return x, nil
+}
+
+// parseICMPType reads 8 or 3:4.
+func parseICMPType(s string) (analyze.ICMPType, error) {
+	typ, code, has := strings.Cut(s, ":")
+	t := analyze.ICMPType{Code: -1}
+	var err error
+	if t.Type, err = strconv.Atoi(typ); err != nil || t.Type < 0 || t.Type > 255 {
+		return t, fmt.Errorf("want an ICMP type from 0 to 255, or TYPE:CODE")
+	}
+	if has {
+		if t.Code, err = strconv.Atoi(code); err != nil || t.Code < 0 || t.Code > 255 {
+			return t, fmt.Errorf("want an ICMP code from 0 to 255 after the colon")
+		}
+	}
+	return t, nil
+}
+
+// parsePorts reads 443 or 1024-65535.
+func parsePorts(s string) (from, to int, err error) {
+	low, high, ranged := strings.Cut(s, "-")
+	if !ranged {
+		high = low
+	}
+	from, err1 := strconv.Atoi(low)
+	to, err2 := strconv.Atoi(high)
+	if err1 != nil || err2 != nil || from < 0 || to > 65535 || from > to {
+		return 0, 0, fmt.Errorf("%q: want a port or FROM-TO within 0 to 65535", s)
+	}
+	return from, to, nil
+}
+
+// parseColumns reads all, tcp, tcp/443, udp/1-10, icmp/8, icmp/3:4, 50.
+func parseColumns(s string) (netset.Columns, error) {
+	name, rest, has := strings.Cut(s, "/")
+	p, err := netset.ParseProtocol(name)
+	if err != nil {
+		return netset.Columns{}, err
+	}
+	switch {
+	case !has:
+		return netset.ProtocolColumns(p), nil
+	case p.HasTypes():
+		t, err := parseICMPType(rest)
+		return netset.TypeColumns(p, t.Type, t.Code), err
+	case p.HasPorts():
+		from, to, err := parsePorts(rest)
+		return netset.PortColumns(p, uint16(from), uint16(to)), err
+	}
+	return netset.Columns{}, fmt.Errorf("protocol %s has no ports", p)
+}
