@@ -64,7 +64,7 @@ func (e *Engine) addGroup(ctx context.Context, u *unit, inputs []*input) error {
 			return err
 		}
 		if len(bad) == 0 {
-			return fmt.Errorf("%s: %w", u.describe(), err)
+			return fmt.Errorf("%s: %w", u.describe(), e.advise(err))
 		}
 		for _, f := range bad {
 			if e.opt.Strict {
@@ -94,13 +94,16 @@ func (e *Engine) sum(ctx context.Context, u *unit, inputs []*input) (err error) 
 	if err := e.run(ctx, "20_conversation"); err != nil {
 		return err
 	}
-	if err := e.run(ctx, "21_interface"); err != nil {
-		return err
+	if inputs[0].schema.describesInterfaces() {
+		if err := e.run(ctx, "21_interface"); err != nil {
+			return err
+		}
 	}
-	if inputs[0].schema.has("tgw_id") {
+	if inputs[0].schema.has(eitherField[1]) {
 		if err := e.run(ctx, "22_transit"); err != nil {
 			return err
 		}
+		u.transit = true
 	}
 	return e.exec(ctx, "COMMIT")
 }
@@ -114,13 +117,10 @@ func (e *Engine) readFrom(ctx context.Context, u *unit, inputs []*input) error {
 	if err := e.setFiles(ctx, "files", paths); err != nil {
 		return err
 	}
-	if err := e.exec(ctx, inputs[0].schema.viewSQL()); err != nil {
+	if err := e.exec(ctx, inputs[0].schema.viewSQL(u.cuts)); err != nil {
 		return fmt.Errorf("view of the files: %w", err)
 	}
-	if err := e.run(ctx, "10_record"); err != nil {
-		return err
-	}
-	return e.exec(ctx, slotSQL(u.cuts))
+	return nil
 }
 
 type failed struct {
@@ -172,6 +172,16 @@ func duckReason(err error) string {
 	return "DuckDB cannot read it: " + msg
 }
 
+// advise adds the way out where DuckDB ran into a limit of ours.
+func (e *Engine) advise(err error) error {
+	var d *duckdb.Error
+	if !errors.As(err, &d) || d.Type != duckdb.ErrorTypeOutOfMemory {
+		return err
+	}
+	return fmt.Errorf("the memory limit of %d MiB or the disk for spilling is too small for %d threads: allow more of it, or fewer threads: %w",
+		e.opt.MemoryLimit>>20, e.opt.Threads, err)
+}
+
 // tables of a rollup and the queries that make them.
 var tables = []struct{ name, query string }{
 	{"enis", "41_enis"},
@@ -213,18 +223,17 @@ func (e *Engine) finish(ctx context.Context, u *unit) (*stored, error) {
 	if err := e.checkAddresses(ctx); err != nil {
 		return nil, fmt.Errorf("%s: %w", u.describe(), err)
 	}
-	for _, q := range []string{"30_own", "31_tuple"} {
+	for _, q := range []string{"27_interfaces", "28_clean"} {
 		if err := e.run(ctx, q); err != nil {
-			return nil, fmt.Errorf("%s: %w", u.describe(), err)
+			return nil, fmt.Errorf("%s: %w", u.describe(), e.advise(err))
 		}
 	}
-	// tuple took its place; two such tables need not stand at a time.
-	if err := e.exec(ctx, "DELETE FROM conversation"); err != nil {
+	if err := e.exec(ctx, cleanSlotSQL(u.cuts)); err != nil {
 		return nil, err
 	}
-	for _, q := range []string{"32_opener", "33_sided", "34_endpoint"} {
+	for _, q := range []string{"30_own", "31_tuple", "32_opener", "33_sided", "34_endpoint"} {
 		if err := e.run(ctx, q); err != nil {
-			return nil, fmt.Errorf("%s: %w", u.describe(), err)
+			return nil, fmt.Errorf("%s: %w", u.describe(), e.advise(err))
 		}
 	}
 	s := e.sidecar(u)
@@ -234,10 +243,13 @@ func (e *Engine) finish(ctx context.Context, u *unit) (*stored, error) {
 	}
 	st := &stored{sidecar: s, paths: map[string]string{}}
 	for _, t := range tables {
+		if t.name == "transit" && !u.transit {
+			continue
+		}
 		path := filepath.Join(e.dir, dirOut, fmt.Sprintf("%s-%s.parquet", filepath.Base(s.Name), t.name))
 		f, err := e.writeTable(ctx, t.query, t.name, path)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", u.describe(), err)
+			return nil, fmt.Errorf("%s: %w", u.describe(), e.advise(err))
 		}
 		if f.Rows == 0 && t.name == "transit" {
 			if err := os.Remove(path); err != nil {
@@ -247,9 +259,6 @@ func (e *Engine) finish(ctx context.Context, u *unit) (*stored, error) {
 		}
 		st.sidecar.Files = append(st.sidecar.Files, f)
 		st.paths[t.name] = path
-	}
-	if err := e.run(ctx, "00_tables"); err != nil {
-		return nil, err
 	}
 	return st, e.store(ctx, st)
 }

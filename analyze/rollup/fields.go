@@ -13,14 +13,19 @@ import (
 var (
 	textFields = []string{
 		"account_id", "interface_id", "srcaddr", "dstaddr", "action", "log_status",
-		"vpc_id", "subnet_id", "instance_id", "pkt_srcaddr", "pkt_dstaddr", "region", "flow_direction",
-		"ecs_service_name", "instance_tag", "instance_tag_2", "interface_tag", "interface_tag_2",
-		"asg_tag", "asg_tag_2", "interface_type",
+		"pkt_srcaddr", "pkt_dstaddr", "region", "flow_direction",
+		"vpc_id", "subnet_id", "instance_id", "interface_type", "ecs_service_name",
+		"instance_tag", "instance_tag_2", "interface_tag", "interface_tag_2", "asg_tag", "asg_tag_2",
 		"tgw_id", "tgw_attachment_id", "tgw_pair_attachment_id",
 	}
 	numberFields = []string{
 		"srcport", "dstport", "protocol", "packets", "bytes", "start", "end", "tcp_flags",
 		"packets_lost_no_route", "packets_lost_blackhole", "packets_lost_mtu_exceeded", "packets_lost_ttl_expired",
+	}
+	// interfaceFields say what an interface is; they are among textFields.
+	interfaceFields = []string{
+		"vpc_id", "subnet_id", "instance_id", "interface_type", "ecs_service_name",
+		"instance_tag", "instance_tag_2", "interface_tag", "interface_tag_2", "asg_tag", "asg_tag_2",
 	}
 	isField = func() map[string]bool {
 		m := map[string]bool{}
@@ -138,25 +143,34 @@ func textSchema(names []string) schema {
 	return s
 }
 
-// viewSQL makes the view field over the files of the variable files. All names
+// describesInterfaces says whether the files tell anything of interfaces but
+// their ids.
+func (s *schema) describesInterfaces() bool {
+	for _, f := range interfaceFields {
+		if s.has(f) {
+			return true
+		}
+	}
+	return false
+}
+
+// viewSQL makes the view record over the files of the variable files. All names
 // in it are of the fixed list above, in a file's own spelling (which differs
 // from the list's in case and hyphens alone).
-func (s *schema) viewSQL() string {
+func (s *schema) viewSQL(cuts []int64) string {
 	by := map[string]field{}
 	for _, f := range s.fields {
 		by[f.name] = f
 	}
 	var b strings.Builder
-	b.WriteString("CREATE OR REPLACE TEMP VIEW field AS SELECT\n")
+	b.WriteString("CREATE OR REPLACE TEMP VIEW record AS\nWITH field AS (SELECT\n")
 	for _, name := range textFields {
 		expr := "NULL::VARCHAR"
 		if f, ok := by[name]; ok {
-			col := quote(f.column)
+			expr = quote(f.column)
 			if f.class != classText {
-				col += "::VARCHAR"
+				expr += "::VARCHAR"
 			}
-			// AWS writes - for what is absent; so does an empty string.
-			expr = fmt.Sprintf("nullif(nullif(%s, '-'), '')", col)
 		}
 		fmt.Fprintf(&b, "%s AS %s,\n", expr, quote(name))
 	}
@@ -165,7 +179,7 @@ func (s *schema) viewSQL() string {
 		if f, ok := by[name]; ok {
 			switch col := quote(f.column); f.class {
 			case classInt:
-				expr = col + "::BIGINT"
+				expr = "TRY_CAST(" + col + " AS BIGINT)"
 			case classTime:
 				expr = "floor(epoch(" + col + "))::BIGINT"
 			default:
@@ -175,8 +189,25 @@ func (s *schema) viewSQL() string {
 		fmt.Fprintf(&b, "%s AS %s,\n", expr, quote(name))
 	}
 	_, flags := by["tcp_flags"]
-	fmt.Fprintf(&b, "%v AS has_flags\nFROM %s", flags, s.from())
+	fmt.Fprintf(&b, "%v AS has_flags, %s AS kind\nFROM %s),\n", flags, s.kindSQL(), s.from())
+	b.WriteString(`timed AS (SELECT *, coalesce("start", "end") AS started, coalesce("end", "start") AS ended FROM field)` + "\n")
+	slot := "0::TINYINT"
+	if !wholeHours(cuts) {
+		slot = slotSQL("started", cuts)
+	}
+	fmt.Fprintf(&b, "SELECT *, %s AS slot, %s AS cut_slot FROM timed", slot, slotSQL("started", cuts))
 	return b.String()
+}
+
+// kindSQL tells the records of transit gateways from those of interfaces.
+func (s *schema) kindSQL() string {
+	switch {
+	case !s.has(eitherField[1]):
+		return "0::TINYINT"
+	case !s.has(eitherField[0]):
+		return "1::TINYINT"
+	}
+	return "CASE WHEN coalesce(interface_id, '-') IN ('-', '') AND coalesce(tgw_id, '-') NOT IN ('-', '') THEN 1 ELSE 0 END::TINYINT"
 }
 
 func (s *schema) from() string {
@@ -195,12 +226,30 @@ func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`
 
 func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
-// slotSQL makes the view record: record_time and the number of cuts passed.
-func slotSQL(cuts []int64) string {
-	expr := "0"
+// wholeHours says that all cuts lie between hours.
+func wholeHours(cuts []int64) bool {
 	for _, c := range cuts {
-		expr += fmt.Sprintf(" + (started >= %d)::TINYINT", c)
+		if c%3600 != 0 {
+			return false
+		}
 	}
-	return "CREATE OR REPLACE TEMP VIEW record AS SELECT *, CASE WHEN started IS NULL THEN 0 ELSE " + expr +
-		" END::TINYINT AS slot FROM record_time"
+	return true
+}
+
+// slotSQL is the number of cuts that an instant has passed.
+func slotSQL(instant string, cuts []int64) string {
+	if len(cuts) == 0 {
+		return "0::TINYINT"
+	}
+	terms := make([]string, len(cuts))
+	for i, c := range cuts {
+		terms[i] = fmt.Sprintf("(%s >= %d)::TINYINT", instant, c)
+	}
+	return "coalesce(" + strings.Join(terms, " + ") + ", 0)::TINYINT"
+}
+
+// cleanSlotSQL adds the slot to the view clean: no line of it is on both sides
+// of a cut.
+func cleanSlotSQL(cuts []int64) string {
+	return "CREATE OR REPLACE TEMP VIEW clean_slot AS SELECT *, " + slotSQL(`"first"`, cuts) + " AS slot FROM clean"
 }

@@ -254,3 +254,7 @@ func TestSYNSettlesTheDay(t *testing.T) {
 		t.Errorf("row %+v", in)
 	}
 }
+
+func unixUTC(s int64) time.Time { return time.Unix(s, 0).UTC() }
+
+func unixIn(s int64, w analyze.Window) time.Time { return time.Unix(s, 0).In(w.Location) }

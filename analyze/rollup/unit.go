@@ -49,6 +49,7 @@ type unit struct {
 	source.Partition
 	objects []*object
 	cuts    []int64
+	transit bool // some of its files are of transit gateways
 }
 
 // bytes is the size of the unit's objects.

@@ -1,12 +1,20 @@
--- Sums a batch's records by directed five-tuple.
--- Input: record. Output: lines of conversation.
--- Grain: see conversation. Of a transit gateway's two records of a packet, on
--- entering and on leaving, the first counts.
+-- Sums a batch's records by directed five-tuple and hour. Values are taken as
+-- they are: what they mean is worked out on the sums, which are fewer.
+-- Input: the view record, a batch's files: a column for each flow log field the
+--   rollup knows, text or a number, NULL where the file has no such column
+--   (made from the fixed list of fields), and started, ended, kind, has_flags.
+-- Output: lines of conversation. Grain: see there.
 INSERT INTO conversation
-SELECT account_id, region, interface_id, kind, day, slot, protocol, action, direction,
-    src, dst, pkt_src, pkt_dst, srcport, dstport,
-    count(*), least(coalesce(sum(packets), 0), 9223372036854775807)::BIGINT, least(coalesce(sum(bytes), 0), 9223372036854775807)::BIGINT,
-    min(started), max(ended), bit_or(hour_bit), bool_or(syn), bool_or(syn_ack), bool_or(has_flags)
-FROM record
-WHERE src IS NOT NULL AND dst IS NOT NULL AND status = 'OK' AND NOT (kind = 1 AND direction = 2)
-GROUP BY ALL
+SELECT coalesce(account_id, '-'), coalesce(region, '-'), coalesce(interface_id, '-'), kind, log_status,
+    protocol, action, flow_direction, coalesce(srcaddr, '-'), coalesce(dstaddr, '-'), pkt_srcaddr, pkt_dstaddr, srcport, dstport,
+    has_flags, flags, hour, slot, records,
+    least(greatest(coalesce(packets, 0), 0), 9223372036854775807)::BIGINT,
+    least(greatest(coalesce(bytes, 0), 0), 9223372036854775807)::BIGINT,
+    "first", "last"
+FROM (
+    SELECT account_id, region, interface_id, kind, log_status,
+        protocol, action, flow_direction, srcaddr, dstaddr, pkt_srcaddr, pkt_dstaddr, srcport, dstport,
+        has_flags, tcp_flags & 18 AS flags, started // 3600 AS hour, slot,
+        count(*) AS records, sum(packets) AS packets, sum(bytes) AS bytes, min(started) AS "first", max(ended) AS "last"
+    FROM record
+    GROUP BY ALL)

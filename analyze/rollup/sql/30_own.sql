@@ -1,22 +1,21 @@
 -- Ranks the addresses of each interface whose records do not say their
 -- direction: its own address occurs in every one of them.
--- Input: conversation. Output: own. Grain: interface, day, address.
+-- Input: clean. Output: own. Grain: interface, day, address.
 -- Equal counts: a private address before a public one, then the one that is
 -- more often a destination, then by text.
 CREATE OR REPLACE TEMP TABLE own AS
 WITH unsaid AS (
-    SELECT DISTINCT account_id, region, interface_id, day FROM conversation WHERE direction = 0 AND kind = 0),
+    SELECT DISTINCT eni FROM clean
+    WHERE has_addresses AND kind = 0 AND coalesce(flow_direction, '') NOT IN ('ingress', 'egress')),
 seen AS (
-    SELECT account_id, region, interface_id, day, src AS addr, records, 0::BIGINT AS arrived FROM conversation WHERE kind = 0
+    SELECT eni, day, srcaddr AS addr, records, 0::BIGINT AS arrived FROM clean WHERE has_addresses AND kind = 0 AND eni IN (FROM unsaid)
     UNION ALL
-    SELECT account_id, region, interface_id, day, dst, records, records FROM conversation WHERE kind = 0),
+    SELECT eni, day, dstaddr, records, records FROM clean WHERE has_addresses AND kind = 0 AND eni IN (FROM unsaid)),
 counted AS (
-    SELECT account_id, region, interface_id, day, addr, sum(records) AS records, sum(arrived) AS arrived
-    FROM seen SEMI JOIN unsaid USING (account_id, region, interface_id)
-    GROUP BY ALL)
-SELECT account_id, region, interface_id, day, addr,
+    SELECT eni, day, addr, sum(records) AS records, sum(arrived) AS arrived FROM seen GROUP BY ALL)
+SELECT eni, day, addr,
     row_number() OVER (
-        PARTITION BY account_id, region, interface_id, day
+        PARTITION BY eni, day
         ORDER BY records DESC,
             regexp_matches(addr, '^(10\.|192\.168\.|172\.(1[6-9]|2[0-9]|3[01])\.|100\.(6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7])\.|[fF][cdCD])') DESC,
             arrived DESC, addr)::INTEGER AS place

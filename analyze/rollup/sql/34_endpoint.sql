@@ -3,12 +3,12 @@
 -- Input: sided. Output: endpoint. Grain: interface, protocol, address, port.
 CREATE OR REPLACE TEMP TABLE endpoint AS
 WITH met AS (
-    SELECT account_id, region, interface_id, kind, protocol, local_addr AS addr, local_port AS port, peer_port AS other
+    SELECT eni, protocol, local_addr AS addr, local_port AS port, peer_port AS other
     FROM sided WHERE side = 0 AND answered AND local_port IS NOT NULL AND peer_port IS NOT NULL
     UNION ALL
-    SELECT account_id, region, interface_id, kind, protocol, peer_addr, peer_port, local_port
+    SELECT eni, protocol, peer_addr, peer_port, local_port
     FROM sided WHERE side = 0 AND answered AND local_port IS NOT NULL AND peer_port IS NOT NULL)
-SELECT account_id, region, interface_id, kind, protocol, addr, port, count(DISTINCT other) AS others
+SELECT eni, protocol, addr, port, count(DISTINCT other) AS others
 FROM met
 GROUP BY ALL
 HAVING others >= 16

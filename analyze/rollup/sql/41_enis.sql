@@ -1,17 +1,20 @@
--- The day's interfaces, as they are stored.
--- Input: interface_day. Output: the rollup's table enis.
+-- The day's interfaces, as they are stored: what they are, and in which hours
+-- they were heard of.
+-- Input: clean_slot, interface. Output: the rollup's table enis.
 -- Grain: day, slot, account, region, interface.
-SELECT day, slot, account_id, region, interface_id,
-    max(vpc_id) AS vpc_id, max(subnet_id) AS subnet_id, max(instance_id) AS instance_id,
-    max(interface_type) AS interface_type, max(ecs_service_name) AS ecs_service_name,
-    max(instance_tag) AS instance_tag, max(instance_tag_2) AS instance_tag_2,
-    max(interface_tag) AS interface_tag, max(interface_tag_2) AS interface_tag_2,
-    max(asg_tag) AS asg_tag, max(asg_tag_2) AS asg_tag_2,
-    min("first") AS "first", max("last") AS "last",
-    bit_or(hours_ok) AS hours_ok, bit_or(hours_no_data) AS hours_no_data, bit_or(hours_skip_data) AS hours_skip_data,
-    sum(records)::BIGINT AS records, sum(no_data)::BIGINT AS no_data, sum(skip_data)::BIGINT AS skip_data,
-    sum(malformed)::BIGINT AS malformed, sum(no_time)::BIGINT AS no_time, sum(misdated)::BIGINT AS misdated
-FROM interface_day
-WHERE kind = 0
-GROUP BY day, slot, account_id, region, interface_id
+WITH heard AS (
+    SELECT eni, day, slot, min("first") AS "first", max("last") AS "last",
+        bit_or(CASE WHEN status = 'OK' THEN hours ELSE 0 END::UINTEGER) AS hours_ok,
+        bit_or(CASE WHEN status = 'NODATA' THEN hours ELSE 0 END::UINTEGER) AS hours_no_data,
+        bit_or(CASE WHEN status = 'SKIPDATA' THEN hours ELSE 0 END::UINTEGER) AS hours_skip_data,
+        sum(records)::BIGINT AS records
+    FROM clean_slot
+    WHERE kind = 0
+    GROUP BY eni, day, slot)
+SELECT h.day, h.slot, i.account_id, i.region, i.interface_id, i.interface_type,
+    i.vpc_id, i.subnet_id, i.instance_id, i.ecs_service_name,
+    i.instance_tag, i.instance_tag_2, i.interface_tag, i.interface_tag_2, i.asg_tag, i.asg_tag_2,
+    h."first", h."last", h.hours_ok, h.hours_no_data, h.hours_skip_data, h.records
+FROM heard AS h
+JOIN interface AS i USING (eni)
 ORDER BY day, slot, account_id, region, interface_id
