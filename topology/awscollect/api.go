@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/flowcover/flowcover/topology"
+	"github.com/flowcover/flowcover/topology/awscollect/internal/inventory"
 )
 
 // Options say what [FromAPI] reads.
@@ -62,13 +63,13 @@ func FromAPI(ctx context.Context, cfg aws.Config, opts Options) (topology.Resour
 	if err != nil {
 		return topology.Resources{}, Report{}, fmt.Errorf("reading the account: %w", err)
 	}
-	inv := newInventory()
+	inv := inventory.New()
 	var report Report
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(regionsAtOnce)
 	for _, c := range configs {
 		for _, region := range regions {
-			report.Sources = append(report.Sources, Source{topology.Scope{Account: c.account, Region: region}, "api"})
+			report.Sources = append(report.Sources, Source{Scope: topology.Scope{Account: c.account, Region: region}, From: "api"})
 			group.Go(func() error {
 				if err := newRegionReader(c.config, c.account, region, inv).read(groupCtx); err != nil {
 					return fmt.Errorf("reading the account: %s/%s: %w", c.account, region, err)
@@ -83,10 +84,10 @@ func FromAPI(ctx context.Context, cfg aws.Config, opts Options) (topology.Resour
 	if err := group.Wait(); err != nil {
 		return topology.Resources{}, report, err
 	}
-	if err := inv.refusedCore(); err != nil {
+	if err := inv.RefusedCore(); err != nil {
 		return topology.Resources{}, report, fmt.Errorf("reading the account: %w", err)
 	}
-	r, err := inv.resolve()
+	r, err := inv.Resolve()
 	if err != nil {
 		return topology.Resources{}, report, fmt.Errorf("reading the account: %w", err)
 	}
@@ -194,7 +195,7 @@ var credentialCodes = map[string]bool{
 // refusedWith gives the code with which a call was refused.
 func refusedWith(err error) (string, bool) {
 	if notAnAnswer(err) {
-		return codeNotImplemented, true
+		return inventory.CodeNotImplemented, true
 	}
 	var api smithy.APIError
 	if errors.As(err, &api) && refusedCodes[api.ErrorCode()] {
@@ -206,14 +207,14 @@ func refusedWith(err error) (string, bool) {
 // regionReader reads one Region of one account.
 type regionReader struct {
 	scope  topology.Scope
-	inv    *inventory
+	inv    *inventory.Inventory
 	ec2    ec2API
 	elb    elbAPI
 	rds    rds.DescribeDBInstancesAPIClient
 	quotas quotaAPI
 }
 
-func newRegionReader(cfg aws.Config, account, region string, inv *inventory) *regionReader {
+func newRegionReader(cfg aws.Config, account, region string, inv *inventory.Inventory) *regionReader {
 	return &regionReader{
 		scope: topology.Scope{Account: account, Region: region},
 		inv:   inv,
@@ -232,9 +233,9 @@ func newRegionReader(cfg aws.Config, account, region string, inv *inventory) *re
 	}
 }
 
-func (r *regionReader) origin(call string) *origin {
+func (r *regionReader) origin(call string) *inventory.Origin {
 	place := r.scope.Account + "/" + r.scope.Region
-	return &origin{source: place + " " + call, folder: place, hint: r.scope}
+	return &inventory.Origin{Source: place + " " + call, Folder: place, Hint: r.scope}
 }
 
 // judge turns the error of a call into a refusal on record, or an error.
@@ -246,12 +247,12 @@ func (r *regionReader) judge(ctx context.Context, t task, err error) error {
 		return ctx.Err()
 	}
 	if code, ok := refusedWith(err); ok {
-		r.inv.refuse(refusal{Account: r.scope.Account, Region: r.scope.Region, Call: t.call, Code: code}, r.origin(t.call))
+		r.inv.Refuse(inventory.Refusal{Account: r.scope.Account, Region: r.scope.Region, Call: t.call, Code: code}, r.origin(t.call))
 		return nil
 	}
 	var api smithy.APIError
 	if errors.As(err, &api) && t.parent != "" && strings.HasSuffix(api.ErrorCode(), "NotFound") {
-		r.inv.refuse(refusal{r.scope.Account, r.scope.Region, t.call, api.ErrorCode(), t.parent}, r.origin(t.call))
+		r.inv.Refuse(inventory.Refusal{Account: r.scope.Account, Region: r.scope.Region, Call: t.call, Code: api.ErrorCode(), Parent: t.parent}, r.origin(t.call))
 		return nil
 	}
 	if errors.As(err, &api) && credentialCodes[api.ErrorCode()] {

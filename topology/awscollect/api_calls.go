@@ -13,6 +13,8 @@ import (
 	rdstypes "github.com/aws/aws-sdk-go-v2/service/rds/types"
 	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
 	"github.com/aws/smithy-go"
+
+	"github.com/flowcover/flowcover/topology/awscollect/internal/inventory"
 )
 
 // ec2API is the part of EC2 that is read.
@@ -79,13 +81,13 @@ func pages[Page, Opts any](ctx context.Context, p pager[Page, Opts], take func(*
 }
 
 // listTask makes a task of a call that lists a kind of resource.
-func listTask[Page, Opts, T any](r *regionReader, call string, where *[]found[T], p pager[Page, Opts], items func(*Page) []T) task {
+func listTask[Page, Opts, T any](r *regionReader, call string, where *[]inventory.Found[T], p pager[Page, Opts], items func(*Page) []T) task {
 	from := r.origin(call)
 	return task{call, "", func(ctx context.Context) error {
-		if err := pages(ctx, p, func(page *Page) { add(r.inv, where, from, "", items(page)...) }); err != nil {
+		if err := pages(ctx, p, func(page *Page) { inventory.Add(r.inv, where, from, "", items(page)...) }); err != nil {
 			return err
 		}
-		r.inv.answer(call, "", from)
+		r.inv.Answer(call, "", from)
 		return nil
 	}}
 }
@@ -97,55 +99,55 @@ var perPage = aws.Int32(1000)
 func (r *regionReader) lists() []task {
 	i := r.inv
 	return append([]task{
-		listTask(r, callVPCs, &i.vpcs, ec2.NewDescribeVpcsPaginator(r.ec2, &ec2.DescribeVpcsInput{MaxResults: perPage}),
+		listTask(r, inventory.CallVPCs, &i.VPCs, ec2.NewDescribeVpcsPaginator(r.ec2, &ec2.DescribeVpcsInput{MaxResults: perPage}),
 			func(p *ec2.DescribeVpcsOutput) []ec2types.Vpc { return p.Vpcs }),
-		listTask(r, callSubnets, &i.subnets, ec2.NewDescribeSubnetsPaginator(r.ec2, &ec2.DescribeSubnetsInput{MaxResults: perPage}),
+		listTask(r, inventory.CallSubnets, &i.Subnets, ec2.NewDescribeSubnetsPaginator(r.ec2, &ec2.DescribeSubnetsInput{MaxResults: perPage}),
 			func(p *ec2.DescribeSubnetsOutput) []ec2types.Subnet { return p.Subnets }),
-		listTask(r, callGroups, &i.groups, ec2.NewDescribeSecurityGroupsPaginator(r.ec2, &ec2.DescribeSecurityGroupsInput{MaxResults: perPage}),
+		listTask(r, inventory.CallGroups, &i.Groups, ec2.NewDescribeSecurityGroupsPaginator(r.ec2, &ec2.DescribeSecurityGroupsInput{MaxResults: perPage}),
 			func(p *ec2.DescribeSecurityGroupsOutput) []ec2types.SecurityGroup { return p.SecurityGroups }),
-		listTask(r, callRouteTables, &i.routeTables, ec2.NewDescribeRouteTablesPaginator(r.ec2, &ec2.DescribeRouteTablesInput{MaxResults: aws.Int32(100)}),
+		listTask(r, inventory.CallRouteTables, &i.RouteTables, ec2.NewDescribeRouteTablesPaginator(r.ec2, &ec2.DescribeRouteTablesInput{MaxResults: aws.Int32(100)}),
 			func(p *ec2.DescribeRouteTablesOutput) []ec2types.RouteTable { return p.RouteTables }),
-		listTask(r, callGroupRules, &i.groupRules, ec2.NewDescribeSecurityGroupRulesPaginator(r.ec2, &ec2.DescribeSecurityGroupRulesInput{MaxResults: perPage}),
+		listTask(r, inventory.CallGroupRules, &i.GroupRules, ec2.NewDescribeSecurityGroupRulesPaginator(r.ec2, &ec2.DescribeSecurityGroupRulesInput{MaxResults: perPage}),
 			func(p *ec2.DescribeSecurityGroupRulesOutput) []ec2types.SecurityGroupRule {
 				return p.SecurityGroupRules
 			}),
-		listTask(r, callGroupVPCs, &i.groupVPCs, ec2.NewDescribeSecurityGroupVpcAssociationsPaginator(r.ec2, &ec2.DescribeSecurityGroupVpcAssociationsInput{MaxResults: perPage}),
+		listTask(r, inventory.CallGroupVPCs, &i.GroupVPCs, ec2.NewDescribeSecurityGroupVpcAssociationsPaginator(r.ec2, &ec2.DescribeSecurityGroupVpcAssociationsInput{MaxResults: perPage}),
 			func(p *ec2.DescribeSecurityGroupVpcAssociationsOutput) []ec2types.SecurityGroupVpcAssociation {
 				return p.SecurityGroupVpcAssociations
 			}),
-		listTask(r, callACLs, &i.acls, ec2.NewDescribeNetworkAclsPaginator(r.ec2, &ec2.DescribeNetworkAclsInput{MaxResults: perPage}),
+		listTask(r, inventory.CallACLs, &i.ACLs, ec2.NewDescribeNetworkAclsPaginator(r.ec2, &ec2.DescribeNetworkAclsInput{MaxResults: perPage}),
 			func(p *ec2.DescribeNetworkAclsOutput) []ec2types.NetworkAcl { return p.NetworkAcls }),
-		listTask(r, callPrefixLists, &i.prefixLists, ec2.NewDescribeManagedPrefixListsPaginator(r.ec2, &ec2.DescribeManagedPrefixListsInput{MaxResults: aws.Int32(100)}),
+		listTask(r, inventory.CallPrefixLists, &i.PrefixLists, ec2.NewDescribeManagedPrefixListsPaginator(r.ec2, &ec2.DescribeManagedPrefixListsInput{MaxResults: aws.Int32(100)}),
 			func(p *ec2.DescribeManagedPrefixListsOutput) []ec2types.ManagedPrefixList { return p.PrefixLists }),
-		listTask(r, callPeerings, &i.peerings, ec2.NewDescribeVpcPeeringConnectionsPaginator(r.ec2, &ec2.DescribeVpcPeeringConnectionsInput{MaxResults: perPage}),
+		listTask(r, inventory.CallPeerings, &i.Peerings, ec2.NewDescribeVpcPeeringConnectionsPaginator(r.ec2, &ec2.DescribeVpcPeeringConnectionsInput{MaxResults: perPage}),
 			func(p *ec2.DescribeVpcPeeringConnectionsOutput) []ec2types.VpcPeeringConnection {
 				return p.VpcPeeringConnections
 			}),
-		listTask(r, callInternet, &i.igws, ec2.NewDescribeInternetGatewaysPaginator(r.ec2, &ec2.DescribeInternetGatewaysInput{MaxResults: perPage}),
+		listTask(r, inventory.CallInternet, &i.InternetGateways, ec2.NewDescribeInternetGatewaysPaginator(r.ec2, &ec2.DescribeInternetGatewaysInput{MaxResults: perPage}),
 			func(p *ec2.DescribeInternetGatewaysOutput) []ec2types.InternetGateway { return p.InternetGateways }),
-		listTask(r, callEgressOnly, &i.eigws, ec2.NewDescribeEgressOnlyInternetGatewaysPaginator(r.ec2, &ec2.DescribeEgressOnlyInternetGatewaysInput{MaxResults: aws.Int32(255)}),
+		listTask(r, inventory.CallEgressOnly, &i.EgressOnlyGateways, ec2.NewDescribeEgressOnlyInternetGatewaysPaginator(r.ec2, &ec2.DescribeEgressOnlyInternetGatewaysInput{MaxResults: aws.Int32(255)}),
 			func(p *ec2.DescribeEgressOnlyInternetGatewaysOutput) []ec2types.EgressOnlyInternetGateway {
 				return p.EgressOnlyInternetGateways
 			}),
-		listTask(r, callNATs, &i.nats, ec2.NewDescribeNatGatewaysPaginator(r.ec2, &ec2.DescribeNatGatewaysInput{MaxResults: perPage}),
+		listTask(r, inventory.CallNATs, &i.NATGateways, ec2.NewDescribeNatGatewaysPaginator(r.ec2, &ec2.DescribeNatGatewaysInput{MaxResults: perPage}),
 			func(p *ec2.DescribeNatGatewaysOutput) []ec2types.NatGateway { return p.NatGateways }),
-		listTask(r, callEndpoints, &i.endpoints, ec2.NewDescribeVpcEndpointsPaginator(r.ec2, &ec2.DescribeVpcEndpointsInput{MaxResults: perPage}),
+		listTask(r, inventory.CallEndpoints, &i.Endpoints, ec2.NewDescribeVpcEndpointsPaginator(r.ec2, &ec2.DescribeVpcEndpointsInput{MaxResults: perPage}),
 			func(p *ec2.DescribeVpcEndpointsOutput) []ec2types.VpcEndpoint { return p.VpcEndpoints }),
-		listTask(r, callENIs, &i.enis, ec2.NewDescribeNetworkInterfacesPaginator(r.ec2, &ec2.DescribeNetworkInterfacesInput{MaxResults: perPage}),
+		listTask(r, inventory.CallENIs, &i.Interfaces, ec2.NewDescribeNetworkInterfacesPaginator(r.ec2, &ec2.DescribeNetworkInterfacesInput{MaxResults: perPage}),
 			func(p *ec2.DescribeNetworkInterfacesOutput) []ec2types.NetworkInterface { return p.NetworkInterfaces }),
-		listTask(r, callInstances, &i.reservations, ec2.NewDescribeInstancesPaginator(r.ec2, &ec2.DescribeInstancesInput{MaxResults: perPage}),
+		listTask(r, inventory.CallInstances, &i.Reservations, ec2.NewDescribeInstancesPaginator(r.ec2, &ec2.DescribeInstancesInput{MaxResults: perPage}),
 			func(p *ec2.DescribeInstancesOutput) []ec2types.Reservation { return p.Reservations }),
-		r.whole(callVPNGateways, func(ctx context.Context, from *origin) error {
+		r.whole(inventory.CallVPNGateways, func(ctx context.Context, from *inventory.Origin) error {
 			out, err := r.ec2.DescribeVpnGateways(ctx, &ec2.DescribeVpnGatewaysInput{})
 			if err == nil {
-				add(i, &i.vgws, from, "", out.VpnGateways...)
+				inventory.Add(i, &i.VPNGateways, from, "", out.VpnGateways...)
 			}
 			return err
 		}),
-		r.whole(callVPNs, func(ctx context.Context, from *origin) error {
+		r.whole(inventory.CallVPNs, func(ctx context.Context, from *inventory.Origin) error {
 			out, err := r.ec2.DescribeVpnConnections(ctx, &ec2.DescribeVpnConnectionsInput{})
 			if err == nil {
-				add(i, &i.vpns, from, "", out.VpnConnections...)
+				inventory.Add(i, &i.VPNs, from, "", out.VpnConnections...)
 			}
 			return err
 		}),
@@ -156,21 +158,21 @@ func (r *regionReader) lists() []task {
 func (r *regionReader) transitLists() []task {
 	i := r.inv
 	return []task{
-		listTask(r, callTGWs, &i.tgws, ec2.NewDescribeTransitGatewaysPaginator(r.ec2, &ec2.DescribeTransitGatewaysInput{MaxResults: perPage}),
+		listTask(r, inventory.CallTGWs, &i.TransitGateways, ec2.NewDescribeTransitGatewaysPaginator(r.ec2, &ec2.DescribeTransitGatewaysInput{MaxResults: perPage}),
 			func(p *ec2.DescribeTransitGatewaysOutput) []ec2types.TransitGateway { return p.TransitGateways }),
-		listTask(r, callAttachments, &i.attachments, ec2.NewDescribeTransitGatewayAttachmentsPaginator(r.ec2, &ec2.DescribeTransitGatewayAttachmentsInput{MaxResults: perPage}),
+		listTask(r, inventory.CallAttachments, &i.Attachments, ec2.NewDescribeTransitGatewayAttachmentsPaginator(r.ec2, &ec2.DescribeTransitGatewayAttachmentsInput{MaxResults: perPage}),
 			func(p *ec2.DescribeTransitGatewayAttachmentsOutput) []ec2types.TransitGatewayAttachment {
 				return p.TransitGatewayAttachments
 			}),
-		listTask(r, callVPCAttachments, &i.vpcAttachments, ec2.NewDescribeTransitGatewayVpcAttachmentsPaginator(r.ec2, &ec2.DescribeTransitGatewayVpcAttachmentsInput{MaxResults: perPage}),
+		listTask(r, inventory.CallVPCAttachments, &i.VPCAttachments, ec2.NewDescribeTransitGatewayVpcAttachmentsPaginator(r.ec2, &ec2.DescribeTransitGatewayVpcAttachmentsInput{MaxResults: perPage}),
 			func(p *ec2.DescribeTransitGatewayVpcAttachmentsOutput) []ec2types.TransitGatewayVpcAttachment {
 				return p.TransitGatewayVpcAttachments
 			}),
-		listTask(r, callTGWPeerings, &i.tgwPeerings, ec2.NewDescribeTransitGatewayPeeringAttachmentsPaginator(r.ec2, &ec2.DescribeTransitGatewayPeeringAttachmentsInput{MaxResults: perPage}),
+		listTask(r, inventory.CallTGWPeerings, &i.TransitPeerings, ec2.NewDescribeTransitGatewayPeeringAttachmentsPaginator(r.ec2, &ec2.DescribeTransitGatewayPeeringAttachmentsInput{MaxResults: perPage}),
 			func(p *ec2.DescribeTransitGatewayPeeringAttachmentsOutput) []ec2types.TransitGatewayPeeringAttachment {
 				return p.TransitGatewayPeeringAttachments
 			}),
-		listTask(r, callTGWTables, &i.tgwTables, ec2.NewDescribeTransitGatewayRouteTablesPaginator(r.ec2, &ec2.DescribeTransitGatewayRouteTablesInput{MaxResults: perPage}),
+		listTask(r, inventory.CallTGWTables, &i.TransitTables, ec2.NewDescribeTransitGatewayRouteTablesPaginator(r.ec2, &ec2.DescribeTransitGatewayRouteTablesInput{MaxResults: perPage}),
 			func(p *ec2.DescribeTransitGatewayRouteTablesOutput) []ec2types.TransitGatewayRouteTable {
 				return p.TransitGatewayRouteTables
 			}),
@@ -180,23 +182,23 @@ func (r *regionReader) transitLists() []task {
 func (r *regionReader) serviceLists() []task {
 	i := r.inv
 	return []task{
-		listTask(r, callBalancers, &i.balancers, elb.NewDescribeLoadBalancersPaginator(r.elb, &elb.DescribeLoadBalancersInput{PageSize: aws.Int32(400)}),
+		listTask(r, inventory.CallBalancers, &i.Balancers, elb.NewDescribeLoadBalancersPaginator(r.elb, &elb.DescribeLoadBalancersInput{PageSize: aws.Int32(400)}),
 			func(p *elb.DescribeLoadBalancersOutput) []elbtypes.LoadBalancer { return p.LoadBalancers }),
-		listTask(r, callTargetGroups, &i.targetGroups, elb.NewDescribeTargetGroupsPaginator(r.elb, &elb.DescribeTargetGroupsInput{PageSize: aws.Int32(400)}),
+		listTask(r, inventory.CallTargetGroups, &i.TargetGroups, elb.NewDescribeTargetGroupsPaginator(r.elb, &elb.DescribeTargetGroupsInput{PageSize: aws.Int32(400)}),
 			func(p *elb.DescribeTargetGroupsOutput) []elbtypes.TargetGroup { return p.TargetGroups }),
-		listTask(r, callDatabases, &i.databases, rds.NewDescribeDBInstancesPaginator(r.rds, &rds.DescribeDBInstancesInput{MaxRecords: aws.Int32(100)}),
+		listTask(r, inventory.CallDatabases, &i.Databases, rds.NewDescribeDBInstancesPaginator(r.rds, &rds.DescribeDBInstancesInput{MaxRecords: aws.Int32(100)}),
 			func(p *rds.DescribeDBInstancesOutput) []rdstypes.DBInstance { return p.DBInstances }),
 	}
 }
 
 // whole makes a task of a call without pages.
-func (r *regionReader) whole(call string, run func(ctx context.Context, from *origin) error) task {
+func (r *regionReader) whole(call string, run func(ctx context.Context, from *inventory.Origin) error) task {
 	from := r.origin(call)
 	return task{call, "", func(ctx context.Context) error {
 		if err := run(ctx, from); err != nil {
 			return err
 		}
-		r.inv.answer(call, "", from)
+		r.inv.Answer(call, "", from)
 		return nil
 	}}
 }
@@ -204,35 +206,27 @@ func (r *regionReader) whole(call string, run func(ctx context.Context, from *or
 // quota reads the quotas that plans depend on. One of which AWS holds no value
 // for this account is at its default.
 func (r *regionReader) quota() task {
-	return r.whole(callQuota, func(ctx context.Context, from *origin) error {
-		for _, code := range quotaCodes {
+	return r.whole(inventory.CallQuota, func(ctx context.Context, from *inventory.Origin) error {
+		for _, code := range inventory.QuotaCodes {
 			out, err := r.quotas.GetServiceQuota(ctx, &servicequotas.GetServiceQuotaInput{
-				ServiceCode: aws.String(quotaService), QuotaCode: aws.String(code),
+				ServiceCode: aws.String(inventory.QuotaService), QuotaCode: aws.String(code),
 			})
 			var api smithy.APIError
-			if errors.As(err, &api) && api.ErrorCode() == quotaNoneSet {
+			if errors.As(err, &api) && api.ErrorCode() == inventory.QuotaNoneSet {
 				continue
 			}
 			if err != nil {
 				return err
 			}
 			if out.Quota != nil {
-				add(r.inv, &r.inv.quotas, from, "", *out.Quota)
+				inventory.Add(r.inv, &r.inv.Quotas, from, "", *out.Quota)
 			}
 		}
 		return nil
 	})
 }
 
-// here keeps what was found in this Region of this account.
-func here[T any](r *regionReader, list []found[T], id func(T) *string) []string {
-	r.inv.mu.Lock()
-	defer r.inv.mu.Unlock()
-	var out []string
-	for _, f := range list {
-		if p := id(f.value); p != nil && f.from.hint == r.scope {
-			out = append(out, *p)
-		}
-	}
-	return out
+// here gives the ids of what was found in this Region of this account.
+func here[T any](r *regionReader, list *[]inventory.Found[T], id func(T) *string) []string {
+	return inventory.IDs(r.inv, list, r.scope, id)
 }

@@ -8,16 +8,18 @@ import (
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"github.com/flowcover/flowcover/topology/awscollect/internal/inventory"
 )
 
 // partTask makes a task of a call that is made for one parent.
-func partTask[Page, Opts, T any](r *regionReader, call, parent string, where *[]found[[]T], p pager[Page, Opts], items func(*Page) []T) task {
+func partTask[Page, Opts, T any](r *regionReader, call, parent string, where *[]inventory.Found[[]T], p pager[Page, Opts], items func(*Page) []T) task {
 	from := r.origin(call)
 	return task{call, parent, func(ctx context.Context) error {
-		if err := pages(ctx, p, func(page *Page) { add(r.inv, where, from, parent, items(page)) }); err != nil {
+		if err := pages(ctx, p, func(page *Page) { inventory.Add(r.inv, where, from, parent, items(page)) }); err != nil {
 			return err
 		}
-		r.inv.answer(call, parent, from)
+		r.inv.Answer(call, parent, from)
 		return nil
 	}}
 }
@@ -26,39 +28,39 @@ func partTask[Page, Opts, T any](r *regionReader, call, parent string, where *[]
 func (r *regionReader) parts() []task {
 	i := r.inv
 	var out []task
-	for _, vpc := range here(r, i.vpcs, func(v ec2types.Vpc) *string { return v.VpcId }) {
+	for _, vpc := range here(r, &i.VPCs, func(v ec2types.Vpc) *string { return v.VpcId }) {
 		for _, a := range []ec2types.VpcAttributeName{ec2types.VpcAttributeNameEnableDnsSupport, ec2types.VpcAttributeNameEnableDnsHostnames} {
 			out = append(out, r.attribute(vpc, a))
 		}
 	}
-	for _, list := range here(r, i.prefixLists, func(p ec2types.ManagedPrefixList) *string { return p.PrefixListId }) {
-		out = append(out, partTask(r, callPrefixEntries, list, &i.prefixEntries,
+	for _, list := range here(r, &i.PrefixLists, func(p ec2types.ManagedPrefixList) *string { return p.PrefixListId }) {
+		out = append(out, partTask(r, inventory.CallPrefixEntries, list, &i.PrefixEntries,
 			ec2.NewGetManagedPrefixListEntriesPaginator(r.ec2, &ec2.GetManagedPrefixListEntriesInput{
 				PrefixListId: aws.String(list), MaxResults: aws.Int32(100),
 			}),
 			func(p *ec2.GetManagedPrefixListEntriesOutput) []ec2types.PrefixListEntry { return p.Entries }))
 	}
-	for _, table := range here(r, i.tgwTables, func(t ec2types.TransitGatewayRouteTable) *string { return t.TransitGatewayRouteTableId }) {
+	for _, table := range here(r, &i.TransitTables, func(t ec2types.TransitGatewayRouteTable) *string { return t.TransitGatewayRouteTableId }) {
 		out = append(out, r.transitParts(table)...)
 	}
-	for _, lb := range here(r, i.balancers, func(b elbtypes.LoadBalancer) *string { return b.LoadBalancerArn }) {
-		from := r.origin(callListeners)
-		out = append(out, task{callListeners, lb, func(ctx context.Context) error {
+	for _, lb := range here(r, &i.Balancers, func(b elbtypes.LoadBalancer) *string { return b.LoadBalancerArn }) {
+		from := r.origin(inventory.CallListeners)
+		out = append(out, task{inventory.CallListeners, lb, func(ctx context.Context) error {
 			p := elb.NewDescribeListenersPaginator(r.elb, &elb.DescribeListenersInput{LoadBalancerArn: aws.String(lb), PageSize: aws.Int32(400)})
-			err := pages(ctx, p, func(page *elb.DescribeListenersOutput) { add(i, &i.listeners, from, "", page.Listeners...) })
+			err := pages(ctx, p, func(page *elb.DescribeListenersOutput) { inventory.Add(i, &i.Listeners, from, "", page.Listeners...) })
 			if err == nil {
-				i.answer(callListeners, lb, from)
+				i.Answer(inventory.CallListeners, lb, from)
 			}
 			return err
 		}})
 	}
-	for _, group := range here(r, i.targetGroups, func(g elbtypes.TargetGroup) *string { return g.TargetGroupArn }) {
-		from := r.origin(callTargetHealth)
-		out = append(out, task{callTargetHealth, group, func(ctx context.Context) error {
+	for _, group := range here(r, &i.TargetGroups, func(g elbtypes.TargetGroup) *string { return g.TargetGroupArn }) {
+		from := r.origin(inventory.CallTargetHealth)
+		out = append(out, task{inventory.CallTargetHealth, group, func(ctx context.Context) error {
 			page, err := r.elb.DescribeTargetHealth(ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: aws.String(group)})
 			if err == nil {
-				add(i, &i.targets, from, group, page.TargetHealthDescriptions)
-				i.answer(callTargetHealth, group, from)
+				inventory.Add(i, &i.Targets, from, group, page.TargetHealthDescriptions)
+				i.Answer(inventory.CallTargetHealth, group, from)
 			}
 			return err
 		}})
@@ -67,11 +69,11 @@ func (r *regionReader) parts() []task {
 }
 
 func (r *regionReader) attribute(vpc string, name ec2types.VpcAttributeName) task {
-	from := r.origin(callVPCAttribute)
-	return task{callVPCAttribute, vpc, func(ctx context.Context) error {
+	from := r.origin(inventory.CallVPCAttribute)
+	return task{inventory.CallVPCAttribute, vpc, func(ctx context.Context) error {
 		a, err := r.ec2.DescribeVpcAttribute(ctx, &ec2.DescribeVpcAttributeInput{VpcId: aws.String(vpc), Attribute: name})
 		if err == nil {
-			add(r.inv, &r.inv.vpcAttributes, from, "", vpcAttribute{aws.String(vpc), a.EnableDnsSupport, a.EnableDnsHostnames})
+			inventory.Add(r.inv, &r.inv.VPCAttributes, from, "", inventory.VPCAttribute{VpcId: aws.String(vpc), EnableDnsSupport: a.EnableDnsSupport, EnableDnsHostnames: a.EnableDnsHostnames})
 		}
 		return err
 	}}
@@ -83,7 +85,7 @@ func (r *regionReader) transitParts(table string) []task {
 	i, id := r.inv, aws.String(table)
 	states := []ec2types.Filter{{Name: aws.String("state"), Values: []string{"active", "blackhole"}}}
 	return []task{
-		partTask(r, callTGWRoutes, table, &i.tgwRoutes,
+		partTask(r, inventory.CallTGWRoutes, table, &i.TransitRoutes,
 			ec2.NewSearchTransitGatewayRoutesPaginator(r.ec2, &ec2.SearchTransitGatewayRoutesInput{
 				// Pages are of 1000 by default, the greatest there are; moto's server
 				// breaks if it is asked for that number.
@@ -91,18 +93,20 @@ func (r *regionReader) transitParts(table string) []task {
 			}),
 			func(p *ec2.SearchTransitGatewayRoutesOutput) []ec2types.TransitGatewayRoute {
 				if aws.ToBool(p.AdditionalRoutesAvailable) && aws.ToString(p.NextToken) == "" {
-					i.refuse(refusal{r.scope.Account, r.scope.Region, callTGWRoutes, codeMoreThanOnePage, ""}, r.origin(callTGWRoutes))
+					i.Refuse(inventory.Refusal{
+						Account: r.scope.Account, Region: r.scope.Region, Call: inventory.CallTGWRoutes, Code: inventory.CodeMoreThanOnePage,
+					}, r.origin(inventory.CallTGWRoutes))
 				}
 				return p.Routes
 			}),
-		partTask(r, callPropagations, table, &i.propagations,
+		partTask(r, inventory.CallPropagations, table, &i.Propagations,
 			ec2.NewGetTransitGatewayRouteTablePropagationsPaginator(r.ec2, &ec2.GetTransitGatewayRouteTablePropagationsInput{
 				TransitGatewayRouteTableId: id, MaxResults: perPage,
 			}),
 			func(p *ec2.GetTransitGatewayRouteTablePropagationsOutput) []ec2types.TransitGatewayRouteTablePropagation {
 				return p.TransitGatewayRouteTablePropagations
 			}),
-		partTask(r, callTGWPrefixLists, table, &i.tgwPrefixLists,
+		partTask(r, inventory.CallTGWPrefixLists, table, &i.TransitPrefixLists,
 			ec2.NewGetTransitGatewayPrefixListReferencesPaginator(r.ec2, &ec2.GetTransitGatewayPrefixListReferencesInput{
 				TransitGatewayRouteTableId: id, MaxResults: perPage,
 			}),
@@ -117,13 +121,13 @@ func (r *regionReader) transitParts(table string) []task {
 func (r *regionReader) partsOfParts() []task {
 	i := r.inv
 	var out []task
-	for _, listener := range here(r, i.listeners, func(l elbtypes.Listener) *string { return l.ListenerArn }) {
-		from := r.origin(callListenerRules)
-		out = append(out, task{callListenerRules, listener, func(ctx context.Context) error {
+	for _, listener := range here(r, &i.Listeners, func(l elbtypes.Listener) *string { return l.ListenerArn }) {
+		from := r.origin(inventory.CallListenerRules)
+		out = append(out, task{inventory.CallListenerRules, listener, func(ctx context.Context) error {
 			p := elb.NewDescribeRulesPaginator(r.elb, &elb.DescribeRulesInput{ListenerArn: aws.String(listener), PageSize: aws.Int32(400)})
-			err := pages(ctx, p, func(page *elb.DescribeRulesOutput) { add(i, &i.listenerRules, from, "", page.Rules...) })
+			err := pages(ctx, p, func(page *elb.DescribeRulesOutput) { inventory.Add(i, &i.ListenerRules, from, "", page.Rules...) })
 			if err == nil {
-				i.answer(callListenerRules, listener, from)
+				i.Answer(inventory.CallListenerRules, listener, from)
 			}
 			return err
 		}})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/flowcover/flowcover/scripts/mototest"
 	"github.com/flowcover/flowcover/topology"
+	"github.com/flowcover/flowcover/topology/awscollect/internal/inventory"
 	"github.com/flowcover/flowcover/topology/netset"
 )
 
@@ -150,7 +151,7 @@ func checkContents(t *testing.T, r topology.Resources, b built) {
 	if kinds["nat"] != 1 || kinds["internet"] != 1 || kinds["egress-only-internet"] != 1 || kinds["vpn"] != 1 {
 		t.Errorf("gateways %v", kinds)
 	}
-	if len(r.Endpoints) != 2 || len(r.Peerings) != 1 || r.Peerings[0].Status != "active" || len(r.Quotas) != len(quotaCodes) {
+	if len(r.Endpoints) != 2 || len(r.Peerings) != 1 || r.Peerings[0].Status != "active" || len(r.Quotas) != len(inventory.QuotaCodes) {
 		t.Errorf("%d endpoints, peerings %v, %d quotas", len(r.Endpoints), r.Peerings, len(r.Quotas))
 	}
 	if len(r.LoadBalancers) != 1 || len(r.LoadBalancers[0].Listeners) != 1 || r.LoadBalancers[0].Listeners[0].Port != 80 ||
@@ -161,7 +162,7 @@ func checkContents(t *testing.T, r topology.Resources, b built) {
 		t.Errorf("databases %+v", r.DBInstances)
 	}
 	for _, n := range r.NotRead {
-		if n.Code != codeNotImplemented || n.Region != region {
+		if n.Code != inventory.CodeNotImplemented || n.Region != region {
 			t.Errorf("not read: %+v; moto lacks some calls, but refuses none", n)
 		}
 	}

@@ -1,4 +1,4 @@
-package awscollect
+package inventory
 
 import (
 	"context"
@@ -15,41 +15,9 @@ import (
 	"github.com/flowcover/flowcover/topology/awsmodel"
 )
 
-// Report says what was read besides the resources themselves. It stands
-// outside a snapshot's canonical part.
-type Report struct {
-	// Sources are the accounts and Regions read and where from: "api", or the folder.
-	Sources []Source
-	// Ignored lists every file and top-level key that was not understood or is
-	// not needed, with the reason.
-	Ignored []Ignored
-	// Files is the number of files that were read.
-	Files int
-}
-
-// Source is one account and Region that was read.
-type Source struct {
-	topology.Scope
-	From string
-}
-
-// Ignored is a file, or a key of a file, that made no part of the snapshot.
-type Ignored struct {
-	File   string `json:"file"`
-	Key    string `json:"key,omitempty"`
-	Reason string `json:"reason"`
-}
-
-// FromDir reads every file of a folder tree as JSON that the AWS CLI printed:
-// aws ec2, elbv2, rds and service-quotas describe-*, get-* and search-*. What a
-// file holds is told by its top-level keys, whatever its name. Answers that do
-// not repeat what they belong to (a route table's routes, a prefix list's
-// entries) take it from the file's name, or from a key beside them.
-//
-// A file that is not JSON, or cut short, is an error that names it and the
-// place. Whatever is not understood is in the report, never dropped in silence.
+// FromDir reads a folder of answers. See awscollect.FromDir.
 func FromDir(ctx context.Context, dir string) (topology.Resources, Report, error) {
-	d := &dirReader{dir: dir, inv: newInventory()}
+	d := &dirReader{dir: dir, inv: New()}
 	st, err := os.Stat(dir)
 	if err != nil {
 		return topology.Resources{}, Report{}, fmt.Errorf("reading the exported account: %w", err)
@@ -77,14 +45,14 @@ func FromDir(ctx context.Context, dir string) (topology.Resources, Report, error
 }
 
 func (d *dirReader) finish() (topology.Resources, error) {
-	if err := d.inv.refusedCore(); err != nil {
+	if err := d.inv.RefusedCore(); err != nil {
 		return topology.Resources{}, err
 	}
-	if len(d.inv.answered[callVPCs]) == 0 {
+	if len(d.inv.answered[CallVPCs]) == 0 {
 		return topology.Resources{}, fmt.Errorf("%s holds no answer of describe-vpcs (a JSON file with the key Vpcs): "+
 			"scripts/export-account writes such a folder", d.dir)
 	}
-	r, err := d.inv.resolve()
+	r, err := d.inv.Resolve()
 	if err != nil {
 		return topology.Resources{}, err
 	}
@@ -102,7 +70,7 @@ func (d *dirReader) finish() (topology.Resources, error) {
 // dirReader reads the files of a folder into an inventory.
 type dirReader struct {
 	dir    string
-	inv    *inventory
+	inv    *Inventory
 	report Report
 }
 
@@ -156,7 +124,7 @@ func (d *dirReader) file(name, full string, data []byte) error {
 	d.report.Files++
 	f := &exportFile{
 		reader: d, path: full, members: ms,
-		from: &origin{source: full, folder: path.Dir(name), hint: hintOf(full)},
+		from: &Origin{Source: full, Folder: path.Dir(name), Hint: hintOf(full)},
 		name: name,
 	}
 	for _, m := range ms {

@@ -1,4 +1,4 @@
-package awscollect
+package inventory
 
 import (
 	"cmp"
@@ -13,7 +13,7 @@ import (
 )
 
 func (r *resolver) peerings() error {
-	all, err := merge(r.inv.peerings, awsmodel.Peering, peeringKind)
+	all, err := merge(r.inv.Peerings, awsmodel.Peering, peeringKind)
 	if err != nil {
 		return err
 	}
@@ -33,19 +33,19 @@ func (r *resolver) peerings() error {
 }
 
 func (r *resolver) gateways() error {
-	igws, err := merge(r.inv.igws, always(awsmodel.InternetGateway), gatewayKind)
+	igws, err := merge(r.inv.InternetGateways, always(awsmodel.InternetGateway), gatewayKind)
 	if err != nil {
 		return err
 	}
-	eigws, err := merge(r.inv.eigws, always(awsmodel.EgressOnlyGateway), gatewayKind)
+	eigws, err := merge(r.inv.EgressOnlyGateways, always(awsmodel.EgressOnlyGateway), gatewayKind)
 	if err != nil {
 		return err
 	}
-	vgws, err := merge(r.inv.vgws, awsmodel.VPNGateway, gatewayKind)
+	vgws, err := merge(r.inv.VPNGateways, awsmodel.VPNGateway, gatewayKind)
 	if err != nil {
 		return err
 	}
-	nats, err := merge(r.inv.nats, awsmodel.NATGateway, gatewayKind)
+	nats, err := merge(r.inv.NATGateways, awsmodel.NATGateway, gatewayKind)
 	if err != nil {
 		return err
 	}
@@ -70,10 +70,10 @@ func (r *resolver) gateways() error {
 func (r *resolver) staticDestinations() (map[string][]netip.Prefix, error) {
 	out := map[string][]netip.Prefix{}
 	learned := map[string]bool{}
-	for _, f := range r.inv.vpns {
+	for _, f := range r.inv.VPNs {
 		gateway, to, static, ok, err := awsmodel.VPNDestinations(f.value)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", f.from.source, err)
+			return nil, fmt.Errorf("%s: %w", f.from.Source, err)
 		}
 		switch {
 		case !ok || gateway == "":
@@ -96,7 +96,7 @@ func (r *resolver) staticDestinations() (map[string][]netip.Prefix, error) {
 }
 
 func (r *resolver) endpoints() error {
-	all, err := merge(r.inv.endpoints, awsmodel.Endpoint, endpointKind)
+	all, err := merge(r.inv.Endpoints, awsmodel.Endpoint, endpointKind)
 	if err != nil {
 		return err
 	}
@@ -138,7 +138,7 @@ func (r *resolver) services() error {
 	if err := r.balancers(); err != nil {
 		return err
 	}
-	databases, err := merge(r.inv.databases, awsmodel.DBInstance, databaseKind)
+	databases, err := merge(r.inv.Databases, awsmodel.DBInstance, databaseKind)
 	if err != nil {
 		return err
 	}
@@ -160,13 +160,13 @@ func (r *resolver) quotas() error {
 		code string
 	}
 	seen := map[place]entry[topology.Quota]{}
-	for _, f := range r.inv.quotas {
-		if s := f.value.ServiceCode; s != nil && *s != "" && *s != quotaService {
+	for _, f := range r.inv.Quotas {
+		if s := f.value.ServiceCode; s != nil && *s != "" && *s != QuotaService {
 			continue
 		}
 		v, err := awsmodel.Quota(f.value)
 		if err != nil {
-			return fmt.Errorf("%s: %w", f.from.source, err)
+			return fmt.Errorf("%s: %w", f.from.Source, err)
 		}
 		// A default's ARN may name another Region than the one that was asked.
 		if v.Scope, err = r.scopes.of("quota "+v.Code, v.Scope, f.from); err != nil {
@@ -175,7 +175,7 @@ func (r *resolver) quotas() error {
 		p := place{v.Scope, v.Code}
 		if other, twice := seen[p]; twice {
 			if other.value != v {
-				return &ConflictError{Resource: "quota " + v.Code, First: other.from.source, Second: f.from.source}
+				return &ConflictError{Resource: "quota " + v.Code, First: other.from.Source, Second: f.from.Source}
 			}
 			continue
 		}
@@ -191,18 +191,18 @@ func (r *resolver) quotas() error {
 // balancers puts each load balancer's listeners to it, with the targets of the
 // groups that the listener or one of its rules forwards to.
 func (r *resolver) balancers() error {
-	all, err := merge(r.inv.balancers, always(awsmodel.LoadBalancer), balancerKind)
+	all, err := merge(r.inv.Balancers, always(awsmodel.LoadBalancer), balancerKind)
 	if err != nil {
 		return err
 	}
 	groupsOfRule := map[string][]string{} // listener ARN to target groups
-	for _, f := range r.inv.listenerRules {
+	for _, f := range r.inv.ListenerRules {
 		if f.value.RuleArn != nil {
 			l := awsmodel.ListenerOfRule(*f.value.RuleArn)
 			groupsOfRule[l] = append(groupsOfRule[l], awsmodel.TargetGroups(f.value.Actions)...)
 		}
 	}
-	listeners, err := merge(r.inv.listeners, always(awsmodel.ReadListener), kind[awsmodel.Listener]{
+	listeners, err := merge(r.inv.Listeners, always(awsmodel.ReadListener), kind[awsmodel.Listener]{
 		key: func(l *awsmodel.Listener) string { return l.ARN },
 		wrap: func(l awsmodel.Listener) topology.Resources {
 			b := topology.LoadBalancer{ID: cmp.Or(l.LoadBalancer, l.ARN), Listeners: l.Ports}
@@ -213,7 +213,7 @@ func (r *resolver) balancers() error {
 	if err != nil {
 		return err
 	}
-	targets, err := unite(r.inv.targets, func(_ string, d elbtypes.TargetHealthDescription) (topology.Target, bool, error) {
+	targets, err := unite(r.inv.Targets, func(_ string, d elbtypes.TargetHealthDescription) (topology.Target, bool, error) {
 		t, ok := awsmodel.Target(d)
 		return t, ok, nil
 	}, compareTargets)

@@ -1,4 +1,4 @@
-package awscollect
+package inventory
 
 import (
 	"encoding/json"
@@ -48,14 +48,14 @@ func listeners(f *exportFile, m member) error {
 	}
 	inv := f.reader.inv
 	if arn, ok := f.beside("LoadBalancerArn"); ok {
-		inv.answer(callListeners, arn, f.from)
+		inv.Answer(CallListeners, arn, f.from)
 	}
 	for _, l := range values {
 		if l.LoadBalancerArn != nil {
-			inv.answer(callListeners, *l.LoadBalancerArn, f.from)
+			inv.Answer(CallListeners, *l.LoadBalancerArn, f.from)
 		}
 	}
-	add(inv, &inv.listeners, f.from, "", values...)
+	Add(inv, &inv.Listeners, f.from, "", values...)
 	return nil
 }
 
@@ -67,19 +67,19 @@ func listenerRules(f *exportFile, m member) error {
 	}
 	inv := f.reader.inv
 	if arn, ok := f.beside("ListenerArn"); ok {
-		inv.answer(callListenerRules, arn, f.from)
+		inv.Answer(CallListenerRules, arn, f.from)
 	}
 	for _, r := range values {
 		if r.RuleArn != nil {
-			inv.answer(callListenerRules, awsmodel.ListenerOfRule(*r.RuleArn), f.from)
+			inv.Answer(CallListenerRules, awsmodel.ListenerOfRule(*r.RuleArn), f.from)
 		}
 	}
-	add(inv, &inv.listenerRules, f.from, "", values...)
+	Add(inv, &inv.ListenerRules, f.from, "", values...)
 	return nil
 }
 
 // databases reads rds describe-db-instances.
-var databases = list(callDatabases, func(i *inventory) *[]found[rdstypes.DBInstance] { return &i.databases })
+var databases = list(CallDatabases, func(i *Inventory) *[]Found[rdstypes.DBInstance] { return &i.Databases })
 
 // quota reads service-quotas get-service-quota, which answers one at a time.
 func quota(f *exportFile, m member) error {
@@ -88,8 +88,8 @@ func quota(f *exportFile, m member) error {
 		return &FileError{File: f.path, Offset: m.offset, Key: m.key, Reason: err.Error()}
 	}
 	inv := f.reader.inv
-	inv.answer(callQuota, "", f.from)
-	add(inv, &inv.quotas, f.from, "", q)
+	inv.Answer(CallQuota, "", f.from)
+	Add(inv, &inv.Quotas, f.from, "", q)
 	return nil
 }
 
@@ -99,7 +99,7 @@ func attribute(f *exportFile, m member) error {
 	if !ok {
 		return &FileError{File: f.path, Key: m.key, Reason: "want VpcId beside it, as describe-vpc-attribute prints it"}
 	}
-	a := vpcAttribute{VpcId: &vpc}
+	a := VPCAttribute{VpcId: &vpc}
 	into := &a.EnableDnsSupport
 	if m.key == "EnableDnsHostnames" {
 		into = &a.EnableDnsHostnames
@@ -108,8 +108,8 @@ func attribute(f *exportFile, m member) error {
 		return &FileError{File: f.path, Offset: m.offset, Key: m.key, Reason: err.Error()}
 	}
 	inv := f.reader.inv
-	inv.answer(callVPCAttribute, vpc+" "+m.key, f.from)
-	add(inv, &inv.vpcAttributes, f.from, "", a)
+	inv.Answer(CallVPCAttribute, vpc+" "+m.key, f.from)
+	Add(inv, &inv.VPCAttributes, f.from, "", a)
 	return nil
 }
 
@@ -121,14 +121,14 @@ func caller(f *exportFile, m member) error {
 		return nil
 	}
 	inv := f.reader.inv
-	add(inv, &inv.callers, f.from, "", account)
+	Add(inv, &inv.callers, f.from, "", account)
 	return nil
 }
 
 // refusals reads the marker that scripts/export-account leaves for calls that
 // were refused.
 func refusals(f *exportFile, m member) error {
-	values, err := decodeList[refusal](f.path, m)
+	values, err := decodeList[Refusal](f.path, m)
 	if err != nil {
 		return err
 	}
@@ -136,7 +136,7 @@ func refusals(f *exportFile, m member) error {
 		if v.Call == "" || v.Code == "" {
 			return &FileError{File: f.path, Key: fmt.Sprintf("%s[%d]", m.key, i), Reason: "want Call and Code"}
 		}
-		f.reader.inv.refuse(v, f.from)
+		f.reader.inv.Refuse(v, f.from)
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package awscollect
+package inventory
 
 import (
 	"fmt"
@@ -54,7 +54,7 @@ func newScopes() *scopes {
 }
 
 // see takes note of what one resource says about itself, and about its owner.
-func (s *scopes) see(own topology.Scope, from *origin, ids ...string) {
+func (s *scopes) see(own topology.Scope, from *Origin, ids ...string) {
 	for _, id := range ids {
 		if id == "" {
 			continue
@@ -68,21 +68,21 @@ func (s *scopes) see(own topology.Scope, from *origin, ids ...string) {
 		}
 		s.owners[id] = known
 	}
-	if s.folders[from.folder] == nil {
-		s.folders[from.folder] = &evidence{}
+	if s.folders[from.Folder] == nil {
+		s.folders[from.Folder] = &evidence{}
 	}
-	s.folders[from.folder].note(own)
+	s.folders[from.Folder].note(own)
 	s.tree.note(own)
 }
 
 // region takes note of a Region that lies in a VPC, whoever owns the resource.
-func (s *scopes) region(region string, from *origin, vpc string) {
+func (s *scopes) region(region string, from *Origin, vpc string) {
 	s.see(topology.Scope{Region: region}, from, vpc)
 }
 
 // of gives the full scope of a resource: own is what it says itself, parents
 // are the ids it belongs to, nearest first.
-func (s *scopes) of(id string, own topology.Scope, from *origin, parents ...string) (topology.Scope, error) {
+func (s *scopes) of(id string, own topology.Scope, from *Origin, parents ...string) (topology.Scope, error) {
 	candidates := make([]topology.Scope, 0, len(parents)+4)
 	candidates = append(candidates, own)
 	for _, p := range parents {
@@ -90,8 +90,8 @@ func (s *scopes) of(id string, own topology.Scope, from *origin, parents ...stri
 			candidates = append(candidates, s.owners[p])
 		}
 	}
-	candidates = append(candidates, from.hint)
-	if f := s.folders[from.folder]; f != nil {
+	candidates = append(candidates, from.Hint)
+	if f := s.folders[from.Folder]; f != nil {
 		candidates = append(candidates, f.only())
 	}
 	candidates = append(candidates, s.tree.only())
@@ -107,9 +107,9 @@ func (s *scopes) of(id string, own topology.Scope, from *origin, parents ...stri
 	}
 	switch {
 	case out.Region == "":
-		return out, &ScopeError{Resource: id, Source: from.source, What: "Region", Known: slices.Sorted(maps.Keys(s.tree.regions))}
+		return out, &ScopeError{Resource: id, Source: from.Source, What: "Region", Known: slices.Sorted(maps.Keys(s.tree.regions))}
 	case out.Account == "":
-		return out, &ScopeError{Resource: id, Source: from.source, What: "account", Known: slices.Sorted(maps.Keys(s.tree.accounts))}
+		return out, &ScopeError{Resource: id, Source: from.Source, What: "account", Known: slices.Sorted(maps.Keys(s.tree.accounts))}
 	}
 	return out, nil
 }

@@ -1,4 +1,4 @@
-package awscollect
+package inventory
 
 import (
 	"encoding/json"
@@ -100,11 +100,11 @@ func TestFromDirReadsByKeyNotByName(t *testing.T) {
 		if n.Code != NotInExport {
 			t.Errorf("not read %+v", n)
 		}
-		if n.Call == callVPCs || n.Call == callTGWRoutes || n.Call == callTGWs {
+		if n.Call == CallVPCs || n.Call == CallTGWRoutes || n.Call == CallTGWs {
 			t.Errorf("%s is said to be missing", n.Call)
 		}
 	}
-	for _, call := range []string{callRouteTables, callVPCAttribute, callPropagations} {
+	for _, call := range []string{CallRouteTables, CallVPCAttribute, CallPropagations} {
 		if !slices.ContainsFunc(separate.NotRead, func(n topology.NotRead) bool { return n.Call == call }) {
 			t.Errorf("%s is missing and nobody says so", call)
 		}
@@ -307,7 +307,7 @@ func FuzzFile(f *testing.F) {
 		f.Add("x-tgw-rtb-1-pl-2.json", []byte(s))
 	}
 	f.Fuzz(func(t *testing.T, name string, data []byte) {
-		d := &dirReader{dir: "dir", inv: newInventory()}
+		d := &dirReader{dir: "dir", inv: New()}
 		data = toUTF8(data)
 		if err := d.file(name, "dir/111111111111/us-east-1/f.json", data); err != nil {
 			if !strings.Contains(err.Error(), "f.json") {
@@ -318,7 +318,7 @@ func FuzzFile(f *testing.F) {
 		if !json.Valid(data) {
 			t.Fatalf("read without an error, and is no JSON: %q", data)
 		}
-		r, err := d.inv.resolve()
+		r, err := d.inv.Resolve()
 		if err != nil {
 			return
 		}
@@ -329,4 +329,13 @@ func FuzzFile(f *testing.F) {
 			}
 		}
 	})
+}
+
+func snapshot(t *testing.T, r topology.Resources) *topology.Snapshot {
+	t.Helper()
+	s, err := topology.New(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }

@@ -1,4 +1,4 @@
-package awscollect
+package inventory
 
 import (
 	"cmp"
@@ -38,7 +38,7 @@ func (r *resolver) notRead() error {
 		note(s, f.value.Call, f.value.Code)
 	}
 	for _, s := range r.scopesRead() {
-		for _, call := range regionCalls {
+		for _, call := range RegionCalls {
 			if !r.answered(call, s) {
 				note(s, call, NotInExport)
 			}
@@ -77,7 +77,7 @@ func (r *resolver) scopesRead() []topology.Scope {
 	var out []topology.Scope
 	for _, e := range r.vpcs {
 		s := r.scopes.owners[e.value.ID]
-		if h := e.from.hint.Account; h != "" {
+		if h := e.from.Hint.Account; h != "" {
 			s.Account = h
 		}
 		out = append(out, s)
@@ -91,15 +91,15 @@ func (r *resolver) scopesRead() []topology.Scope {
 func (r *resolver) answered(call string, s topology.Scope) bool {
 	names := []string{call}
 	switch call {
-	case callPrefixLists:
-		names = append(names, callOldPrefixLists)
-	case callAttachments: // an export may hold the VPC attachments alone
-		names = append(names, callVPCAttachments)
+	case CallPrefixLists:
+		names = append(names, CallOldPrefixLists)
+	case CallAttachments: // an export may hold the VPC attachments alone
+		names = append(names, CallVPCAttachments)
 	}
 	for _, name := range names {
 		for _, from := range r.inv.answered[name] {
-			at := from.hint
-			if f := r.scopes.folders[from.folder]; f != nil {
+			at := from.Hint
+			if f := r.scopes.folders[from.Folder]; f != nil {
 				at.Account, at.Region = cmp.Or(at.Account, f.only().Account), cmp.Or(at.Region, f.only().Region)
 			}
 			if (at.Account == "" || at.Account == s.Account) && (at.Region == "" || at.Region == s.Region) {
@@ -124,7 +124,7 @@ func (r *resolver) missingParts(s topology.Scope) []string {
 	}
 	for _, v := range r.out.VPCs {
 		if v.Scope == s && (v.EnableDNSSupport == nil || v.EnableDNSHostnames == nil) {
-			out = append(out, callVPCAttribute)
+			out = append(out, CallVPCAttribute)
 			break
 		}
 	}
@@ -144,32 +144,32 @@ func (r *resolver) missingParts(s topology.Scope) []string {
 			balancers = append(balancers, b.ID)
 		}
 	}
-	for _, f := range r.inv.listeners {
+	for _, f := range r.inv.Listeners {
 		if f.value.ListenerArn != nil && f.value.LoadBalancerArn != nil && slices.Contains(balancers, *f.value.LoadBalancerArn) {
 			listeners = append(listeners, *f.value.ListenerArn)
 		}
 	}
-	for _, f := range r.inv.targetGroups {
+	for _, f := range r.inv.TargetGroups {
 		if f.value.TargetGroupArn != nil && awsmodel.ScopeOfARN(*f.value.TargetGroupArn) == s {
 			groups = append(groups, *f.value.TargetGroupArn)
 		}
 	}
-	missing(callTGWRoutes, tables)
-	missing(callPropagations, tables)
-	missing(callTGWPrefixLists, tables)
-	missing(callPrefixEntries, lists)
-	missing(callListeners, balancers)
-	missing(callListenerRules, listeners)
-	missing(callTargetHealth, groups)
+	missing(CallTGWRoutes, tables)
+	missing(CallPropagations, tables)
+	missing(CallTGWPrefixLists, tables)
+	missing(CallPrefixEntries, lists)
+	missing(CallListeners, balancers)
+	missing(CallListenerRules, listeners)
+	missing(CallTargetHealth, groups)
 	return out
 }
 
 // refusedCore gives an error where one of the calls that nothing works without
 // was refused and nothing else told the same.
-func (inv *inventory) refusedCore() error {
+func (inv *Inventory) RefusedCore() error {
 	for _, f := range inv.refused {
-		if coreCalls[f.value.Call] {
-			return &RefusedError{Source: f.from.source, Call: f.value.Call, Code: f.value.Code}
+		if CoreCalls[f.value.Call] {
+			return &RefusedError{Source: f.from.Source, Call: f.value.Call, Code: f.value.Code}
 		}
 	}
 	return nil

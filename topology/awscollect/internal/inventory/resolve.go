@@ -1,4 +1,4 @@
-package awscollect
+package inventory
 
 import (
 	"cmp"
@@ -14,7 +14,7 @@ import (
 
 // resolver turns an inventory into resources.
 type resolver struct {
-	inv    *inventory
+	inv    *Inventory
 	scopes *scopes
 	out    topology.Resources
 
@@ -30,7 +30,7 @@ type resolver struct {
 }
 
 // resolve gives the resources of all answers, sorted by id.
-func (inv *inventory) resolve() (topology.Resources, error) {
+func (inv *Inventory) Resolve() (topology.Resources, error) {
 	r := &resolver{inv: inv, scopes: newScopes()}
 	for _, step := range []func() error{
 		r.read, r.learn, r.network, r.security, r.prefixLists, r.transit, r.peerings, r.gateways,
@@ -46,28 +46,28 @@ func (inv *inventory) resolve() (topology.Resources, error) {
 // read converts and merges the kinds that tell about others' scopes.
 func (r *resolver) read() error {
 	var err error
-	if r.vpcs, err = merge(r.inv.vpcs, always(awsmodel.VPC), vpcKind); err != nil {
+	if r.vpcs, err = merge(r.inv.VPCs, always(awsmodel.VPC), vpcKind); err != nil {
 		return err
 	}
-	if r.subnets, err = merge(r.inv.subnets, always(awsmodel.Subnet), subnetKind); err != nil {
+	if r.subnets, err = merge(r.inv.Subnets, always(awsmodel.Subnet), subnetKind); err != nil {
 		return err
 	}
-	if r.tables, err = merge(r.inv.routeTables, always(awsmodel.RouteTable), routeTableKind); err != nil {
+	if r.tables, err = merge(r.inv.RouteTables, always(awsmodel.RouteTable), routeTableKind); err != nil {
 		return err
 	}
-	if r.groups, err = merge(r.inv.groups, always(awsmodel.SecurityGroup), groupKind); err != nil {
+	if r.groups, err = merge(r.inv.Groups, always(awsmodel.SecurityGroup), groupKind); err != nil {
 		return err
 	}
-	if r.acls, err = merge(r.inv.acls, always(awsmodel.NetworkACL), aclKind); err != nil {
+	if r.acls, err = merge(r.inv.ACLs, always(awsmodel.NetworkACL), aclKind); err != nil {
 		return err
 	}
-	if r.lists, err = merge(r.inv.prefixLists, awsmodel.ManagedPrefixList, prefixListKind); err != nil {
+	if r.lists, err = merge(r.inv.PrefixLists, awsmodel.ManagedPrefixList, prefixListKind); err != nil {
 		return err
 	}
-	if r.tgws, err = merge(r.inv.tgws, awsmodel.TransitGateway, tgwKind); err != nil {
+	if r.tgws, err = merge(r.inv.TransitGateways, awsmodel.TransitGateway, tgwKind); err != nil {
 		return err
 	}
-	if r.enis, err = merge(r.inv.enis, always(awsmodel.NetworkInterface), eniKind); err != nil {
+	if r.enis, err = merge(r.inv.Interfaces, always(awsmodel.NetworkInterface), eniKind); err != nil {
 		return err
 	}
 	return r.readInstances()
@@ -80,10 +80,10 @@ func (r *resolver) readInstances() error {
 	for _, e := range r.enis {
 		known[e.value.ID] = true
 	}
-	var instances []found[instanceAnswer]
-	for _, f := range r.inv.reservations {
+	var instances []Found[instanceAnswer]
+	for _, f := range r.inv.Reservations {
 		for _, i := range f.value.Instances {
-			instances = append(instances, found[instanceAnswer]{instanceAnswer{f.value.OwnerId, i}, "", f.from})
+			instances = append(instances, Found[instanceAnswer]{instanceAnswer{f.value.OwnerId, i}, "", f.from})
 		}
 	}
 	var extra []entry[topology.NetworkInterface]
@@ -91,7 +91,7 @@ func (r *resolver) readInstances() error {
 	for _, f := range instances {
 		_, enis, ok, err := f.value.read()
 		if err != nil {
-			return fmt.Errorf("%s: %w", f.from.source, err)
+			return fmt.Errorf("%s: %w", f.from.Source, err)
 		}
 		for _, n := range enis {
 			if ok && !known[n.ID] && !seen[n.ID] {
@@ -152,7 +152,7 @@ func (r *resolver) learn() error {
 	for _, e := range r.machines {
 		s.see(e.value.Scope, e.from)
 	}
-	for _, f := range r.inv.zones {
+	for _, f := range r.inv.Zones {
 		if f.value.RegionName != nil {
 			s.see(topology.Scope{Region: *f.value.RegionName}, f.from)
 		}
@@ -198,17 +198,17 @@ func (r *resolver) network() error {
 // attributes gives each VPC's two DNS switches.
 func (r *resolver) attributes() (support, hostnames map[string]entry[*bool], err error) {
 	support, hostnames = map[string]entry[*bool]{}, map[string]entry[*bool]{}
-	set := func(m map[string]entry[*bool], vpc, name string, a *ec2types.AttributeBooleanValue, from *origin) error {
+	set := func(m map[string]entry[*bool], vpc, name string, a *ec2types.AttributeBooleanValue, from *Origin) error {
 		if a == nil || a.Value == nil {
 			return nil
 		}
 		if other, twice := m[vpc]; twice && *other.value != *a.Value {
-			return &ConflictError{Resource: vpc + " " + name, First: other.from.source, Second: from.source}
+			return &ConflictError{Resource: vpc + " " + name, First: other.from.Source, Second: from.Source}
 		}
 		m[vpc] = entry[*bool]{a.Value, from}
 		return nil
 	}
-	for _, f := range r.inv.vpcAttributes {
+	for _, f := range r.inv.VPCAttributes {
 		if f.value.VpcId == nil {
 			continue
 		}
@@ -229,7 +229,7 @@ func (r *resolver) security() error {
 		return err
 	}
 	further := map[string][]string{}
-	for _, f := range r.inv.groupVPCs {
+	for _, f := range r.inv.GroupVPCs {
 		if g, vpc, ok := awsmodel.SecurityGroupVPC(f.value); ok {
 			further[g] = append(further[g], vpc)
 		}
@@ -265,7 +265,7 @@ func (r *resolver) listedRules() (map[string][]topology.SecurityGroupRule, error
 		group string
 		rule  topology.SecurityGroupRule
 	}
-	rules, err := merge(r.inv.groupRules, func(x ec2types.SecurityGroupRule) (ruleOf, bool, error) {
+	rules, err := merge(r.inv.GroupRules, func(x ec2types.SecurityGroupRule) (ruleOf, bool, error) {
 		rule, err := awsmodel.SecurityGroupRule(x)
 		group := ""
 		if x.GroupId != nil {
@@ -289,13 +289,13 @@ func (r *resolver) listedRules() (map[string][]topology.SecurityGroupRule, error
 }
 
 func (r *resolver) prefixLists() error {
-	entries, err := unite(r.inv.prefixEntries, awsmodel.PrefixListEntry, func(a, b netip.Prefix) int {
+	entries, err := unite(r.inv.PrefixEntries, awsmodel.PrefixListEntry, func(a, b netip.Prefix) int {
 		return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
 	})
 	if err != nil {
 		return err
 	}
-	old, err := merge(r.inv.oldPrefixLists, always(awsmodel.OldPrefixList), prefixListKind)
+	old, err := merge(r.inv.OldPrefixLists, always(awsmodel.OldPrefixList), prefixListKind)
 	if err != nil {
 		return err
 	}

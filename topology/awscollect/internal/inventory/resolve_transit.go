@@ -1,4 +1,4 @@
-package awscollect
+package inventory
 
 import (
 	"cmp"
@@ -30,11 +30,11 @@ func (r *resolver) transit() error {
 // attachments joins the answers of three calls about one attachment, and the
 // associations that route tables list.
 func (r *resolver) attachments() error {
-	all, err := merge(r.inv.attachments, awsmodel.Attachment, attachmentKind)
+	all, err := merge(r.inv.Attachments, awsmodel.Attachment, attachmentKind)
 	if err != nil {
 		return err
 	}
-	vpcs, err := merge(r.inv.vpcAttachments, awsmodel.VPCAttachment, attachmentKind)
+	vpcs, err := merge(r.inv.VPCAttachments, awsmodel.VPCAttachment, attachmentKind)
 	if err != nil {
 		return err
 	}
@@ -85,10 +85,10 @@ func (r *resolver) peerAttachments(all []entry[topology.TransitGatewayAttachment
 	for _, e := range r.tgws {
 		ours[e.value.ID] = true
 	}
-	for _, f := range r.inv.tgwPeerings {
+	for _, f := range r.inv.TransitPeerings {
 		requester, accepter, state, ok, err := awsmodel.PeeringAttachment(f.value)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", f.from.source, err)
+			return nil, fmt.Errorf("%s: %w", f.from.Source, err)
 		}
 		if !ok {
 			continue
@@ -120,12 +120,12 @@ func (r *resolver) peerAttachments(all []entry[topology.TransitGatewayAttachment
 // GetTransitGatewayRouteTableAssociations lists.
 func (r *resolver) associatedTables() (map[string]string, error) {
 	gateway := map[string]string{}
-	for _, f := range r.inv.tgwTables {
+	for _, f := range r.inv.TransitTables {
 		if f.value.TransitGatewayRouteTableId != nil && f.value.TransitGatewayId != nil {
 			gateway[*f.value.TransitGatewayRouteTableId] = *f.value.TransitGatewayId
 		}
 	}
-	byTable, err := unite(r.inv.associations, func(_ string, a ec2types.TransitGatewayRouteTableAssociation) (string, bool, error) {
+	byTable, err := unite(r.inv.Associations, func(_ string, a ec2types.TransitGatewayRouteTableAssociation) (string, bool, error) {
 		id, ok := awsmodel.Association(a)
 		return id, ok, nil
 	}, cmp.Compare)
@@ -142,7 +142,7 @@ func (r *resolver) associatedTables() (map[string]string, error) {
 }
 
 func (r *resolver) transitTables() error {
-	tables, err := merge(r.inv.tgwTables, awsmodel.TransitRouteTable, tgwTableKind)
+	tables, err := merge(r.inv.TransitTables, awsmodel.TransitRouteTable, tgwTableKind)
 	if err != nil {
 		return err
 	}
@@ -150,14 +150,14 @@ func (r *resolver) transitTables() error {
 	if err != nil {
 		return err
 	}
-	propagations, err := unite(r.inv.propagations, func(_ string, p ec2types.TransitGatewayRouteTablePropagation) (string, bool, error) {
+	propagations, err := unite(r.inv.Propagations, func(_ string, p ec2types.TransitGatewayRouteTablePropagation) (string, bool, error) {
 		id, ok := awsmodel.Propagation(p)
 		return id, ok, nil
 	}, cmp.Compare)
 	if err != nil {
 		return err
 	}
-	references, err := unite(r.inv.tgwPrefixLists, func(_ string, x ec2types.TransitGatewayPrefixListReference) (topology.TransitGatewayPrefixListRef, bool, error) {
+	references, err := unite(r.inv.TransitPrefixLists, func(_ string, x ec2types.TransitGatewayPrefixListReference) (topology.TransitGatewayPrefixListRef, bool, error) {
 		_, ref, ok := awsmodel.PrefixListReference(x)
 		return ref, ok, nil
 	}, func(a, b topology.TransitGatewayPrefixListRef) int {
@@ -186,15 +186,15 @@ func (r *resolver) transitRoutes() (map[string][]topology.TransitGatewayRoute, e
 	}
 	type told struct {
 		routes []topology.TransitGatewayRoute
-		from   *origin
+		from   *Origin
 	}
 	seen := map[place]told{}
 	out := map[string][]topology.TransitGatewayRoute{}
-	for _, f := range r.inv.tgwRoutes {
+	for _, f := range r.inv.TransitRoutes {
 		for _, x := range f.value {
 			routes, err := awsmodel.TransitRoutes(f.parent, x)
 			if err != nil {
-				return nil, fmt.Errorf("%s: %w", f.from.source, err)
+				return nil, fmt.Errorf("%s: %w", f.from.Source, err)
 			}
 			if len(routes) == 0 {
 				continue
@@ -207,7 +207,7 @@ func (r *resolver) transitRoutes() (map[string][]topology.TransitGatewayRoute, e
 				seen[p] = told{routes, f.from}
 				out[f.parent] = append(out[f.parent], routes...)
 			case !slices.Equal(other.routes, routes):
-				return nil, &ConflictError{Resource: f.parent + " route " + p.destination, First: other.from.source, Second: f.from.source}
+				return nil, &ConflictError{Resource: f.parent + " route " + p.destination, First: other.from.Source, Second: f.from.Source}
 			}
 		}
 	}

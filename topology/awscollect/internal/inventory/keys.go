@@ -1,4 +1,4 @@
-package awscollect
+package inventory
 
 import (
 	"encoding/json"
@@ -19,7 +19,7 @@ type exportFile struct {
 	name    string // in the tree, with slashes
 	path    string // for messages
 	members []member
-	from    *origin
+	from    *Origin
 }
 
 // handler reads one top-level key.
@@ -33,28 +33,28 @@ func init() { keys = answerKeys() }
 
 func answerKeys() map[string]handler {
 	return map[string]handler{
-		"Vpcs":                             list(callVPCs, func(i *inventory) *[]found[ec2types.Vpc] { return &i.vpcs }),
-		"Subnets":                          list(callSubnets, func(i *inventory) *[]found[ec2types.Subnet] { return &i.subnets }),
-		"AvailabilityZones":                list(callZones, func(i *inventory) *[]found[ec2types.AvailabilityZone] { return &i.zones }),
-		"RouteTables":                      list(callRouteTables, func(i *inventory) *[]found[ec2types.RouteTable] { return &i.routeTables }),
-		"SecurityGroups":                   list(callGroups, func(i *inventory) *[]found[ec2types.SecurityGroup] { return &i.groups }),
-		"SecurityGroupRules":               list(callGroupRules, func(i *inventory) *[]found[ec2types.SecurityGroupRule] { return &i.groupRules }),
-		"SecurityGroupVpcAssociations":     list(callGroupVPCs, func(i *inventory) *[]found[ec2types.SecurityGroupVpcAssociation] { return &i.groupVPCs }),
-		"NetworkAcls":                      list(callACLs, func(i *inventory) *[]found[ec2types.NetworkAcl] { return &i.acls }),
+		"Vpcs":                             list(CallVPCs, func(i *Inventory) *[]Found[ec2types.Vpc] { return &i.VPCs }),
+		"Subnets":                          list(CallSubnets, func(i *Inventory) *[]Found[ec2types.Subnet] { return &i.Subnets }),
+		"AvailabilityZones":                list(CallZones, func(i *Inventory) *[]Found[ec2types.AvailabilityZone] { return &i.Zones }),
+		"RouteTables":                      list(CallRouteTables, func(i *Inventory) *[]Found[ec2types.RouteTable] { return &i.RouteTables }),
+		"SecurityGroups":                   list(CallGroups, func(i *Inventory) *[]Found[ec2types.SecurityGroup] { return &i.Groups }),
+		"SecurityGroupRules":               list(CallGroupRules, func(i *Inventory) *[]Found[ec2types.SecurityGroupRule] { return &i.GroupRules }),
+		"SecurityGroupVpcAssociations":     list(CallGroupVPCs, func(i *Inventory) *[]Found[ec2types.SecurityGroupVpcAssociation] { return &i.GroupVPCs }),
+		"NetworkAcls":                      list(CallACLs, func(i *Inventory) *[]Found[ec2types.NetworkAcl] { return &i.ACLs }),
 		"PrefixLists":                      prefixLists,
-		"Entries":                          children(callPrefixEntries, listParent, func(i *inventory) *[]found[[]ec2types.PrefixListEntry] { return &i.prefixEntries }),
-		"TransitGateways":                  list(callTGWs, func(i *inventory) *[]found[ec2types.TransitGateway] { return &i.tgws }),
-		"TransitGatewayAttachments":        list(callAttachments, func(i *inventory) *[]found[ec2types.TransitGatewayAttachment] { return &i.attachments }),
-		"TransitGatewayVpcAttachments":     list(callVPCAttachments, func(i *inventory) *[]found[ec2types.TransitGatewayVpcAttachment] { return &i.vpcAttachments }),
-		"TransitGatewayPeeringAttachments": list(callTGWPeerings, func(i *inventory) *[]found[ec2types.TransitGatewayPeeringAttachment] { return &i.tgwPeerings }),
-		"TransitGatewayRouteTables":        list(callTGWTables, func(i *inventory) *[]found[ec2types.TransitGatewayRouteTable] { return &i.tgwTables }),
+		"Entries":                          children(CallPrefixEntries, listParent, func(i *Inventory) *[]Found[[]ec2types.PrefixListEntry] { return &i.PrefixEntries }),
+		"TransitGateways":                  list(CallTGWs, func(i *Inventory) *[]Found[ec2types.TransitGateway] { return &i.TransitGateways }),
+		"TransitGatewayAttachments":        list(CallAttachments, func(i *Inventory) *[]Found[ec2types.TransitGatewayAttachment] { return &i.Attachments }),
+		"TransitGatewayVpcAttachments":     list(CallVPCAttachments, func(i *Inventory) *[]Found[ec2types.TransitGatewayVpcAttachment] { return &i.VPCAttachments }),
+		"TransitGatewayPeeringAttachments": list(CallTGWPeerings, func(i *Inventory) *[]Found[ec2types.TransitGatewayPeeringAttachment] { return &i.TransitPeerings }),
+		"TransitGatewayRouteTables":        list(CallTGWTables, func(i *Inventory) *[]Found[ec2types.TransitGatewayRouteTable] { return &i.TransitTables }),
 		"Routes":                           transitRoutes,
-		"Associations":                     children(callAssociations, tableParent, func(i *inventory) *[]found[[]ec2types.TransitGatewayRouteTableAssociation] { return &i.associations }),
-		"TransitGatewayRouteTablePropagations": children(callPropagations, tableParent, func(i *inventory) *[]found[[]ec2types.TransitGatewayRouteTablePropagation] {
-			return &i.propagations
+		"Associations":                     children(CallAssociations, tableParent, func(i *Inventory) *[]Found[[]ec2types.TransitGatewayRouteTableAssociation] { return &i.Associations }),
+		"TransitGatewayRouteTablePropagations": children(CallPropagations, tableParent, func(i *Inventory) *[]Found[[]ec2types.TransitGatewayRouteTablePropagation] {
+			return &i.Propagations
 		}),
-		"TransitGatewayPrefixListReferences": children(callTGWPrefixLists, tableParent, func(i *inventory) *[]found[[]ec2types.TransitGatewayPrefixListReference] {
-			return &i.tgwPrefixLists
+		"TransitGatewayPrefixListReferences": children(CallTGWPrefixLists, tableParent, func(i *Inventory) *[]Found[[]ec2types.TransitGatewayPrefixListReference] {
+			return &i.TransitPrefixLists
 		}),
 		// Wrappers that repeat the parent beside each answer.
 		"TransitGatewayStaticRoutes": wrapped("Routes"),
@@ -62,22 +62,22 @@ func answerKeys() map[string]handler {
 		"LoadBalancerListeners":      wrapped("Listeners"),
 		"LoadBalancerTargetHealth":   wrapped("TargetHealthDescriptions"),
 
-		"VpcPeeringConnections":      list(callPeerings, func(i *inventory) *[]found[ec2types.VpcPeeringConnection] { return &i.peerings }),
-		"InternetGateways":           list(callInternet, func(i *inventory) *[]found[ec2types.InternetGateway] { return &i.igws }),
-		"EgressOnlyInternetGateways": list(callEgressOnly, func(i *inventory) *[]found[ec2types.EgressOnlyInternetGateway] { return &i.eigws }),
-		"VpnGateways":                list(callVPNGateways, func(i *inventory) *[]found[ec2types.VpnGateway] { return &i.vgws }),
-		"VpnConnections":             list(callVPNs, func(i *inventory) *[]found[ec2types.VpnConnection] { return &i.vpns }),
-		"NatGateways":                list(callNATs, func(i *inventory) *[]found[ec2types.NatGateway] { return &i.nats }),
-		"VpcEndpoints":               list(callEndpoints, func(i *inventory) *[]found[ec2types.VpcEndpoint] { return &i.endpoints }),
-		"NetworkInterfaces":          list(callENIs, func(i *inventory) *[]found[ec2types.NetworkInterface] { return &i.enis }),
-		"Reservations":               list(callInstances, func(i *inventory) *[]found[ec2types.Reservation] { return &i.reservations }),
-		"LoadBalancers":              list(callBalancers, func(i *inventory) *[]found[elbtypes.LoadBalancer] { return &i.balancers }),
+		"VpcPeeringConnections":      list(CallPeerings, func(i *Inventory) *[]Found[ec2types.VpcPeeringConnection] { return &i.Peerings }),
+		"InternetGateways":           list(CallInternet, func(i *Inventory) *[]Found[ec2types.InternetGateway] { return &i.InternetGateways }),
+		"EgressOnlyInternetGateways": list(CallEgressOnly, func(i *Inventory) *[]Found[ec2types.EgressOnlyInternetGateway] { return &i.EgressOnlyGateways }),
+		"VpnGateways":                list(CallVPNGateways, func(i *Inventory) *[]Found[ec2types.VpnGateway] { return &i.VPNGateways }),
+		"VpnConnections":             list(CallVPNs, func(i *Inventory) *[]Found[ec2types.VpnConnection] { return &i.VPNs }),
+		"NatGateways":                list(CallNATs, func(i *Inventory) *[]Found[ec2types.NatGateway] { return &i.NATGateways }),
+		"VpcEndpoints":               list(CallEndpoints, func(i *Inventory) *[]Found[ec2types.VpcEndpoint] { return &i.Endpoints }),
+		"NetworkInterfaces":          list(CallENIs, func(i *Inventory) *[]Found[ec2types.NetworkInterface] { return &i.Interfaces }),
+		"Reservations":               list(CallInstances, func(i *Inventory) *[]Found[ec2types.Reservation] { return &i.Reservations }),
+		"LoadBalancers":              list(CallBalancers, func(i *Inventory) *[]Found[elbtypes.LoadBalancer] { return &i.Balancers }),
 		"Listeners":                  listeners,
 		"Rules":                      listenerRules,
-		"TargetGroups":               list(callTargetGroups, func(i *inventory) *[]found[elbtypes.TargetGroup] { return &i.targetGroups }),
-		"TargetHealthDescriptions":   children(callTargetHealth, targetGroupParent, func(i *inventory) *[]found[[]elbtypes.TargetHealthDescription] { return &i.targets }),
+		"TargetGroups":               list(CallTargetGroups, func(i *Inventory) *[]Found[elbtypes.TargetGroup] { return &i.TargetGroups }),
+		"TargetHealthDescriptions":   children(CallTargetHealth, targetGroupParent, func(i *Inventory) *[]Found[[]elbtypes.TargetHealthDescription] { return &i.Targets }),
 		"DBInstances":                databases,
-		"Quotas":                     list(callQuota, func(i *inventory) *[]found[quotatypes.ServiceQuota] { return &i.quotas }),
+		"Quotas":                     list(CallQuota, func(i *Inventory) *[]Found[quotatypes.ServiceQuota] { return &i.Quotas }),
 		"Quota":                      quota,
 		"EnableDnsSupport":           attribute,
 		"EnableDnsHostnames":         attribute,
@@ -113,21 +113,21 @@ var unneeded = map[string]string{
 }
 
 // list reads the answer of a call whose elements stand for themselves.
-func list[T any](call string, where func(*inventory) *[]found[T]) handler {
+func list[T any](call string, where func(*Inventory) *[]Found[T]) handler {
 	return func(f *exportFile, m member) error {
 		values, err := decodeList[T](f.path, m)
 		if err != nil {
 			return err
 		}
 		inv := f.reader.inv
-		inv.answer(call, "", f.from)
-		add(inv, where(inv), f.from, "", values...)
+		inv.Answer(call, "", f.from)
+		Add(inv, where(inv), f.from, "", values...)
 		return nil
 	}
 }
 
 // children reads an answer that belongs to something it may not name.
-func children[T any](call string, parent func(*exportFile, []T) (string, error), where func(*inventory) *[]found[[]T]) handler {
+func children[T any](call string, parent func(*exportFile, []T) (string, error), where func(*Inventory) *[]Found[[]T]) handler {
 	return func(f *exportFile, m member) error {
 		values, err := decodeList[T](f.path, m)
 		if err != nil {
@@ -138,8 +138,8 @@ func children[T any](call string, parent func(*exportFile, []T) (string, error),
 			return err
 		}
 		inv := f.reader.inv
-		inv.answer(call, id, f.from)
-		add(inv, where(inv), f.from, id, values)
+		inv.Answer(call, id, f.from)
+		Add(inv, where(inv), f.from, id, values)
 		return nil
 	}
 }
@@ -215,11 +215,11 @@ func targetGroupParent[T any](f *exportFile, _ []T) (string, error) {
 func transitRoutes(f *exportFile, m member) error {
 	for _, x := range f.members {
 		var more bool
-		if x.key == codeMoreThanOnePage && json.Unmarshal(x.value, &more) == nil && more {
-			f.reader.inv.refuse(refusal{Call: callTGWRoutes, Code: codeMoreThanOnePage}, f.from)
+		if x.key == CodeMoreThanOnePage && json.Unmarshal(x.value, &more) == nil && more {
+			f.reader.inv.Refuse(Refusal{Call: CallTGWRoutes, Code: CodeMoreThanOnePage}, f.from)
 		}
 	}
-	return children(callTGWRoutes, tableParent, func(i *inventory) *[]found[[]ec2types.TransitGatewayRoute] { return &i.tgwRoutes })(f, m)
+	return children(CallTGWRoutes, tableParent, func(i *Inventory) *[]Found[[]ec2types.TransitGatewayRoute] { return &i.TransitRoutes })(f, m)
 }
 
 // prefixLists reads describe-managed-prefix-lists and the older
@@ -238,7 +238,7 @@ func prefixLists(f *exportFile, m member) error {
 		older = older && p.PrefixListArn == nil && p.OwnerId == nil
 	}
 	if older {
-		return list(callOldPrefixLists, func(i *inventory) *[]found[ec2types.PrefixList] { return &i.oldPrefixLists })(f, m)
+		return list(CallOldPrefixLists, func(i *Inventory) *[]Found[ec2types.PrefixList] { return &i.OldPrefixLists })(f, m)
 	}
-	return list(callPrefixLists, func(i *inventory) *[]found[ec2types.ManagedPrefixList] { return &i.prefixLists })(f, m)
+	return list(CallPrefixLists, func(i *Inventory) *[]Found[ec2types.ManagedPrefixList] { return &i.PrefixLists })(f, m)
 }

@@ -1,4 +1,4 @@
-package awscollect
+package inventory
 
 import "github.com/flowcover/flowcover/topology"
 

@@ -1,4 +1,4 @@
-package awscollect
+package inventory
 
 import (
 	"bytes"

@@ -1,4 +1,4 @@
-package awscollect
+package inventory
 
 import (
 	"cmp"
@@ -12,7 +12,7 @@ import (
 // entry is a resource with where it was read.
 type entry[T any] struct {
 	value T
-	from  *origin
+	from  *Origin
 }
 
 // kind says how a kind of resource is told apart and compared.
@@ -26,15 +26,15 @@ type kind[T any] struct {
 // resource may have been read twice: with the same content that is harmless;
 // with another it is an error that names both places. Of a resource that two
 // accounts share, its owner's reading is taken.
-func merge[S, T any](in []found[S], convert func(S) (T, bool, error), k kind[T]) ([]entry[T], error) {
+func merge[S, T any](in []Found[S], convert func(S) (T, bool, error), k kind[T]) ([]entry[T], error) {
 	// Regions are read side by side: their answers come in any order.
 	in = slices.Clone(in)
-	slices.SortStableFunc(in, func(a, b found[S]) int { return cmp.Compare(a.from.source, b.from.source) })
+	slices.SortStableFunc(in, func(a, b Found[S]) int { return cmp.Compare(a.from.Source, b.from.Source) })
 	at := make(map[string]entry[T], len(in))
 	for _, f := range in {
 		v, ok, err := convert(f.value)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", f.from.source, err)
+			return nil, fmt.Errorf("%s: %w", f.from.Source, err)
 		}
 		if !ok {
 			continue
@@ -61,7 +61,7 @@ func merge[S, T any](in []found[S], convert func(S) (T, bool, error), k kind[T])
 func (k kind[T]) choose(id string, a, b entry[T]) (entry[T], error) {
 	if k.owner != nil {
 		owner := k.owner(&a.value)
-		ownA, ownB := owner != "" && a.from.hint.Account == owner, owner != "" && b.from.hint.Account == owner
+		ownA, ownB := owner != "" && a.from.Hint.Account == owner, owner != "" && b.from.Hint.Account == owner
 		switch {
 		case ownA && !ownB:
 			return a, nil
@@ -71,10 +71,10 @@ func (k kind[T]) choose(id string, a, b entry[T]) (entry[T], error) {
 	}
 	same, err := sameContent(k.wrap(a.value), k.wrap(b.value))
 	if err != nil {
-		return a, fmt.Errorf("%s, %s: %w", a.from.source, b.from.source, err)
+		return a, fmt.Errorf("%s, %s: %w", a.from.Source, b.from.Source, err)
 	}
 	if !same {
-		return a, &ConflictError{Resource: id, First: a.from.source, Second: b.from.source}
+		return a, &ConflictError{Resource: id, First: a.from.Source, Second: b.from.Source}
 	}
 	return a, nil
 }
@@ -115,10 +115,10 @@ func always[S, T any](convert func(S) (T, error)) func(S) (T, bool, error) {
 // unite turns the answers about each parent into one sorted list. A parent that
 // was asked twice must have been answered the same: two answers that differ
 // are two times of reading.
-func unite[S, T any](in []found[[]S], convert func(parent string, s S) (T, bool, error), compare func(a, b T) int) (map[string][]T, error) {
+func unite[S, T any](in []Found[[]S], convert func(parent string, s S) (T, bool, error), compare func(a, b T) int) (map[string][]T, error) {
 	type told struct {
 		list []T
-		from *origin
+		from *Origin
 	}
 	first := map[string]map[string]*told{} // parent, source
 	var parents []string
@@ -127,15 +127,15 @@ func unite[S, T any](in []found[[]S], convert func(parent string, s S) (T, bool,
 			first[f.parent] = map[string]*told{}
 			parents = append(parents, f.parent)
 		}
-		t := first[f.parent][f.from.source] // pages of one answer have one source
+		t := first[f.parent][f.from.Source] // pages of one answer have one source
 		if t == nil {
 			t = &told{from: f.from}
-			first[f.parent][f.from.source] = t
+			first[f.parent][f.from.Source] = t
 		}
 		for _, s := range f.value {
 			v, ok, err := convert(f.parent, s)
 			if err != nil {
-				return nil, fmt.Errorf("%s: %w", f.from.source, err)
+				return nil, fmt.Errorf("%s: %w", f.from.Source, err)
 			}
 			if ok {
 				t.list = append(t.list, v)
