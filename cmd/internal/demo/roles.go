@@ -76,8 +76,8 @@ type zone struct {
 }
 
 var zones = []zone{
-	{name: "@internet", title: "인터넷", allow: "0.0.0.0/0", pool: netip.MustParsePrefix("198.18.0.0/15"), size: 40000},
-	{name: "@internet6", title: "인터넷 IPv6", allow: "::/0", pool: netip.MustParsePrefix("2001:db8:ffff::/64"), size: 8000},
+	{name: "@internet", title: "인터넷", allow: "0.0.0.0/0", pool: netip.MustParsePrefix("198.18.0.0/15"), size: 5000},
+	{name: "@internet6", title: "인터넷 IPv6", allow: "::/0", pool: netip.MustParsePrefix("2001:db8:ffff::/64"), size: 1000},
 	{name: "@scanner", title: "스캐너", hosts: []string{
 		"192.0.2.7", "192.0.2.23", "192.0.2.41", "192.0.2.66", "192.0.2.90", "192.0.2.113", "192.0.2.140",
 		"192.0.2.177", "192.0.2.201", "192.0.2.234", "203.0.113.200", "203.0.113.222"}},
