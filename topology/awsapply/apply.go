@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/flowcover/flowcover/topology/awsapply/journal"
 	"github.com/flowcover/flowcover/topology/changeset"
 )
 
@@ -64,7 +65,7 @@ func (a *Applier) Apply(ctx context.Context, plan Plan) (Report, error) {
 	if err := r.settle(ctx); err != nil {
 		return r.report, err
 	}
-	if err := a.Journal.Append(Record{Kind: RecordEnd, Changeset: plan.Digest}); err != nil {
+	if err := a.Journal.Append(journal.Record{Kind: journal.End, Changeset: plan.Digest}); err != nil {
 		return r.report, err
 	}
 	return r.report, nil
@@ -142,7 +143,7 @@ func (r *run) client(ctx context.Context, p place) (EC2, error) {
 
 // begin puts the baselines on record before the first write.
 func (r *run) begin() error {
-	rec := Record{Kind: RecordBegin, Changeset: r.plan.Digest, Signatures: r.plan.Signatures}
+	rec := journal.Record{Kind: journal.Begin, Changeset: r.plan.Digest, Signatures: r.plan.Signatures}
 	for _, p := range r.fresh {
 		if s := r.baselines[p]; s.acl != nil {
 			rec.ACLs = append(rec.ACLs, *s.acl)
@@ -190,7 +191,7 @@ func (r *run) make(ctx context.Context, c changeset.Change) (already bool, err e
 	if err := r.pace.wait(ctx, c.Kind+" "+p.account+" "+p.region); err != nil {
 		return false, err
 	}
-	if err := r.a.Journal.Append(Record{Kind: RecordStart, Changeset: r.plan.Digest, Change: c.ID}); err != nil {
+	if err := r.a.Journal.Append(journal.Record{Kind: journal.Start, Changeset: r.plan.Digest, Change: c.ID}); err != nil {
 		return false, err
 	}
 	api := r.clients[p]
@@ -240,7 +241,7 @@ func (r *run) lookAgain(ctx context.Context, p place, c changeset.Change) (state
 }
 
 func (r *run) finish(c changeset.Change, rule string, already bool) error {
-	if err := r.a.Journal.Append(Record{Kind: RecordDone, Changeset: r.plan.Digest, Change: c.ID, Rule: rule, Already: already}); err != nil {
+	if err := r.a.Journal.Append(journal.Record{Kind: journal.Done, Changeset: r.plan.Digest, Change: c.ID, Rule: rule, Already: already}); err != nil {
 		return err
 	}
 	r.done[c.ID] = true

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/flowcover/flowcover/topology"
+	"github.com/flowcover/flowcover/topology/awsapply/journal"
 	"github.com/flowcover/flowcover/topology/changeset"
 	"github.com/flowcover/flowcover/topology/netset"
 )
@@ -264,8 +266,8 @@ func TestJournalThatCannotBeWritten(t *testing.T) {
 
 type failing struct{}
 
-func (*failing) Records() []Record   { return nil }
-func (*failing) Append(Record) error { return errors.New("read-only file system") }
+func (*failing) Records() []journal.Record   { return nil }
+func (*failing) Append(journal.Record) error { return errors.New("read-only file system") }
 
 func TestWorldMoved(t *testing.T) {
 	for _, tc := range []struct {
@@ -484,9 +486,48 @@ func TestCheckWritesNothing(t *testing.T) {
 }
 
 func TestJournalOfAnotherChangeset(t *testing.T) {
-	f, j, p := newFake(today()), &memory{records: []Record{{Kind: RecordBegin, Changeset: "other"}}}, tighten(t, today())
+	f, j, p := newFake(today()), &memory{records: []journal.Record{{Kind: journal.Begin, Changeset: "other"}}}, tighten(t, today())
 	var wrong *JournalError
 	if _, err := (&Applier{API: f, Journal: j, Clock: newClock()}).Apply(t.Context(), p); !errors.As(err, &wrong) {
 		t.Errorf("error %v; want the journal refused", err)
+	}
+}
+
+func october() time.Time { return time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC) }
+
+// Runs with a real file, closed and opened between them.
+func TestResumeFromFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "j")
+	f, p := newFake(today()), tighten(t, today())
+	writes := 0
+	f.before = func(call string) error {
+		if strings.HasPrefix(call, "Describe") {
+			return nil
+		}
+		if writes++; writes%2 == 0 {
+			return refuse("InternalError")
+		}
+		return nil
+	}
+	for run := 1; ; run++ {
+		j, err := OpenJournal(path, october)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = (&Applier{API: f, Journal: j, Clock: newClock()}).Apply(t.Context(), p)
+		if cerr := j.Close(); cerr != nil {
+			t.Fatal(cerr)
+		}
+		if err == nil {
+			break
+		}
+		var partly *PartlyAppliedError
+		if !errors.As(err, &partly) || len(partly.Done) != run {
+			t.Fatalf("run %d: %v; want one more change than the run before", run, err)
+		}
+	}
+	checkApplied(t, f, p)
+	if len(f.writes) != 7 {
+		t.Errorf("writes %v; want each once", f.writes)
 	}
 }

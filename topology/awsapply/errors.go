@@ -76,17 +76,3 @@ func (e *CredentialsError) Error() string {
 }
 
 func (e *CredentialsError) Unwrap() error { return e.Err }
-
-// JournalError is a journal that does not fit.
-type JournalError struct {
-	File   string
-	Line   int // 0: the whole file
-	Reason string
-}
-
-func (e *JournalError) Error() string {
-	if e.Line > 0 {
-		return fmt.Sprintf("%s line %d: %s", e.File, e.Line, e.Reason)
-	}
-	return fmt.Sprintf("%s: %s", e.File, e.Reason)
-}

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/flowcover/flowcover/topology"
+	"github.com/flowcover/flowcover/topology/awsapply/journal"
 	"github.com/flowcover/flowcover/topology/awsmodel"
 )
 
@@ -366,17 +367,17 @@ func (c *fakeClock) Sleep(ctx context.Context, d time.Duration) error {
 
 // memory is a journal without a disk.
 type memory struct {
-	records []Record
+	records []journal.Record
 	full    int // Append fails once this many are kept; 0: never
 }
 
-func (m *memory) Records() []Record { return m.records }
+func (m *memory) Records() []journal.Record { return m.records }
 
-func (m *memory) Append(r Record) error {
+func (m *memory) Append(r journal.Record) error {
 	if m.full > 0 && len(m.records) >= m.full {
 		return fmt.Errorf("no space left on device")
 	}
-	r.Format = JournalFormat
+	r.Format = journal.Format
 	m.records = append(m.records, r)
 	return nil
 }

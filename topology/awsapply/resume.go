@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/flowcover/flowcover/topology/awsapply/journal"
 	"github.com/flowcover/flowcover/topology/changeset"
 )
 
@@ -26,7 +27,7 @@ func (r *run) recall() (ended bool, started string, err error) {
 				"it is of the changeset %.12s, not of this one (%.12s): keep each changeset's journal beside it", rec.Changeset, r.plan.Digest)}
 		}
 		switch rec.Kind {
-		case RecordBegin:
+		case journal.Begin:
 			ended = false
 			for i := range rec.Groups {
 				r.remember(touched, state{group: &rec.Groups[i]})
@@ -34,9 +35,9 @@ func (r *run) recall() (ended bool, started string, err error) {
 			for i := range rec.ACLs {
 				r.remember(touched, state{acl: &rec.ACLs[i]})
 			}
-		case RecordStart:
+		case journal.Start:
 			started = rec.Change
-		case RecordDone:
+		case journal.Done:
 			if _, ok := byID[rec.Change]; !ok {
 				return false, "", &JournalError{File: "the journal", Reason: fmt.Sprintf("it names the change %s, which the changeset does not have", rec.Change)}
 			}
@@ -47,7 +48,7 @@ func (r *run) recall() (ended bool, started string, err error) {
 			if rec.Rule != "" {
 				r.report.Rules[rec.Change] = rec.Rule
 			}
-		case RecordEnd:
+		case journal.End:
 			ended = true
 		}
 	}

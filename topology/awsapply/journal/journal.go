@@ -1,4 +1,7 @@
-package awsapply
+// Package journal keeps what a run of apply has done, one JSON record a line,
+// each on stable storage before the run goes on, so that the next run can take
+// up one that was stopped. It knows nothing of EC2.
+package journal
 
 import (
 	"bytes"
@@ -14,15 +17,15 @@ import (
 	"github.com/flowcover/flowcover/topology"
 )
 
-// JournalFormat is the value of each record's format field.
-const JournalFormat = "flowcover.journal/1"
+// Format is the value of each record's format field.
+const Format = "flowcover.journal/1"
 
 // The kinds of a record.
 const (
-	RecordBegin = "begin" // a run starts: what the touched resources are like
-	RecordStart = "start" // a change is about to be made
-	RecordDone  = "done"  // it was made
-	RecordEnd   = "end"   // all approved changes stand, and EC2 shows them
+	Begin = "begin" // a run starts: what the touched resources are like
+	Start = "start" // a change is about to be made
+	Done  = "done"  // it was made
+	End   = "end"   // all approved changes stand, and EC2 shows them
 )
 
 // Record is one line of a journal.
@@ -45,41 +48,35 @@ type Record struct {
 	Already bool `json:"already,omitempty"`
 }
 
-// Journal keeps records. Append returns when the record is on stable storage.
-type Journal interface {
-	Records() []Record
-	Append(Record) error
-}
-
-// FileJournal is a journal of JSON lines in a file. It is held by one process
+// File is a journal of JSON lines in a file. It is held by one process
 // at a time and is not safe for concurrent use.
-type FileJournal struct {
+type File struct {
 	path    string
 	file    *os.File
 	now     func() time.Time
 	records []Record
 }
 
-// OpenJournal opens or creates a journal. A last line that a crash cut short
+// Open opens or creates a journal. A last line that a crash cut short
 // is taken off; any other line that does not read is an error. A journal that
 // another process holds open is an error as well.
-func OpenJournal(path string, now func() time.Time) (*FileJournal, error) {
+func Open(path string, now func() time.Time) (*File, error) {
 	_, err := os.Stat(path)
 	isNew := errors.Is(err, fs.ErrNotExist)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("opening the journal: %w", err)
 	}
-	j := &FileJournal{path: path, file: f, now: now}
+	j := &File{path: path, file: f, now: now}
 	if err := j.load(isNew); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return j, nil
 }
 
-func (j *FileJournal) load(isNew bool) error {
+func (j *File) load(isNew bool) error {
 	if err := lock(j.file); err != nil {
-		return &JournalError{File: j.path, Reason: "another run holds it: wait until that is done (" + err.Error() + ")"}
+		return &Error{File: j.path, Reason: "another run holds it: wait until that is done (" + err.Error() + ")"}
 	}
 	if isNew {
 		// The directory too must know of the file before anything is written to EC2.
@@ -91,7 +88,7 @@ func (j *FileJournal) load(isNew bool) error {
 	if err != nil {
 		return fmt.Errorf("reading the journal: %w", err)
 	}
-	records, whole, err := parseJournal(j.path, data)
+	records, whole, err := parse(j.path, data)
 	if err != nil {
 		return err
 	}
@@ -107,8 +104,8 @@ func (j *FileJournal) load(isNew bool) error {
 	return nil
 }
 
-// parseJournal reads whole lines. whole is the length of what was read.
-func parseJournal(name string, data []byte) (records []Record, whole int, err error) {
+// parse reads whole lines. whole is the length of what was read.
+func parse(name string, data []byte) (records []Record, whole int, err error) {
 	for line := 1; whole < len(data); line++ {
 		n := bytes.IndexByte(data[whole:], '\n')
 		if n < 0 {
@@ -118,18 +115,18 @@ func parseJournal(name string, data []byte) (records []Record, whole int, err er
 		dec.DisallowUnknownFields()
 		var r Record
 		if err := dec.Decode(&r); err != nil {
-			return nil, 0, &JournalError{File: name, Line: line, Reason: "is no record of a journal: " + err.Error()}
+			return nil, 0, &Error{File: name, Line: line, Reason: "is no record of a journal: " + err.Error()}
 		}
 		if dec.More() {
-			return nil, 0, &JournalError{File: name, Line: line, Reason: "holds more than one record"}
+			return nil, 0, &Error{File: name, Line: line, Reason: "holds more than one record"}
 		}
-		if r.Format != JournalFormat {
-			return nil, 0, &JournalError{File: name, Line: line, Reason: fmt.Sprintf("format is %q, want %q", r.Format, JournalFormat)}
+		if r.Format != Format {
+			return nil, 0, &Error{File: name, Line: line, Reason: fmt.Sprintf("format is %q, want %q", r.Format, Format)}
 		}
 		switch r.Kind {
-		case RecordBegin, RecordStart, RecordDone, RecordEnd:
+		case Begin, Start, Done, End:
 		default:
-			return nil, 0, &JournalError{File: name, Line: line, Reason: fmt.Sprintf("kind is %q, want begin, start, done or end", r.Kind)}
+			return nil, 0, &Error{File: name, Line: line, Reason: fmt.Sprintf("kind is %q, want begin, start, done or end", r.Kind)}
 		}
 		records = append(records, r)
 		whole += n + 1
@@ -138,11 +135,11 @@ func parseJournal(name string, data []byte) (records []Record, whole int, err er
 }
 
 // Records gives all records, oldest first.
-func (j *FileJournal) Records() []Record { return j.records }
+func (j *File) Records() []Record { return j.records }
 
 // Append writes a record and waits until it is on the disk.
-func (j *FileJournal) Append(r Record) error {
-	r.Format = JournalFormat
+func (j *File) Append(r Record) error {
+	r.Format = Format
 	if j.now != nil {
 		r.Time = j.now().UTC().Format(time.RFC3339)
 	}
@@ -161,7 +158,7 @@ func (j *FileJournal) Append(r Record) error {
 }
 
 // Close lets the journal go.
-func (j *FileJournal) Close() error { return j.file.Close() }
+func (j *File) Close() error { return j.file.Close() }
 
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
@@ -169,4 +166,18 @@ func syncDir(dir string) error {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
+}
+
+// Error is a journal that does not fit.
+type Error struct {
+	File   string
+	Line   int // 0: the whole file
+	Reason string
+}
+
+func (e *Error) Error() string {
+	if e.Line > 0 {
+		return fmt.Sprintf("%s line %d: %s", e.File, e.Line, e.Reason)
+	}
+	return fmt.Sprintf("%s: %s", e.File, e.Reason)
 }

@@ -1,6 +1,6 @@
 //go:build !unix
 
-package awsapply
+package journal
 
 import "os"
 
