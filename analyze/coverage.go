@@ -204,7 +204,7 @@ func (c *coverage) findMembers(ev Evidence) {
 
 func (c *coverage) ofENI(id string) Coverage {
 	e := c.enis[id]
-	return c.scored(Coverage{Resource: id}, e, e.logged.count(), e.first)
+	return c.scored(Coverage{Resource: id, Reasons: []string{}}, e, e.logged.count(), e.first)
 }
 
 // scored fills in the score of an ENI with so many covered hours.
@@ -260,7 +260,7 @@ func (c *coverage) ofMembers(id string, enis []string) Coverage {
 		if e.first > 0 && covered.count()-e.logged.count() == e.first {
 			young = 0
 		}
-		s := c.scored(Coverage{Resource: x}, e, covered.count(), young)
+		s := c.scored(Coverage{Resource: x, Reasons: []string{}}, e, covered.count(), young)
 		if i == 0 || s.Score < out.Score {
 			for k := range s.Reasons {
 				s.Reasons[k] = x + ": " + s.Reasons[k]

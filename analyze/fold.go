@@ -303,8 +303,13 @@ func (s *settler) foldMiddles(b *flowSet) []Finding {
 	}
 	ends := map[middleKey][]int32{}
 	for i := range int32(len(b.keys)) {
-		k := b.flow(i).middleKey()
+		f := b.flow(i)
+		k := f.middleKey()
 		ends[k] = append(ends[k], i)
+		if f.Side != Unsettled { // what the middle could not settle belongs to it as well
+			k = unsettledKey(f.Local, f.Peer, f.Protocol, f.Port, f.Action)
+			ends[k] = append(ends[k], i)
+		}
 	}
 	orphans := map[middleKey]*orphan{}
 	through := map[outsideLeg]bool{}
@@ -334,14 +339,18 @@ func (s *settler) foldMiddles(b *flowSet) []Finding {
 
 func (r *srow) middleKey() middleKey {
 	if r.chosen == Unsettled {
-		return unsettledKey(r.Local, r.Peer, r.Protocol, r.Action)
+		port := NoPort
+		if r.Protocol.HasPorts() && r.LocalPort == r.PeerPort {
+			port = r.LocalPort
+		}
+		return unsettledKey(r.Local, r.Peer, r.Protocol, port, r.Action)
 	}
 	return middleKey{r.opening(r.chosen), Out, r.Action}
 }
 
 func (f *flowSum) middleKey() middleKey {
 	if f.Side == Unsettled {
-		return unsettledKey(f.Local, f.Peer, f.Protocol, f.Action)
+		return unsettledKey(f.Local, f.Peer, f.Protocol, f.Port, f.Action)
 	}
 	o := opening{f.Local, f.Peer, f.Protocol, int32(f.Port)}
 	if f.Side == In {
@@ -350,11 +359,11 @@ func (f *flowSum) middleKey() middleKey {
 	return middleKey{o, Out, f.Action}
 }
 
-func unsettledKey(x, y netip.Addr, p netset.Protocol, a Action) middleKey {
+func unsettledKey(x, y netip.Addr, p netset.Protocol, port int, a Action) middleKey {
 	if y.Less(x) {
 		x, y = y, x
 	}
-	return middleKey{opening{x, y, p, NoPort}, Unsettled, a}
+	return middleKey{opening{x, y, p, int32(port)}, Unsettled, a}
 }
 
 func (o *orphan) add(k middleKey, r *srow) {

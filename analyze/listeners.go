@@ -192,8 +192,9 @@ func (l *listeners) find(o opening) int {
 	return best
 }
 
-// byRules asks today's rules at the row's own ENI which way they admit it.
-// It is for rows that show nothing else: no ports, or both the same.
+// byRules asks which way today's rules admit the connection, at the row's own
+// ENI and at its peer's where the snapshot knows it. It is for rows that show
+// nothing else: no ports, or both the same.
 func (s *settler) byRules(r *Row) (in, out bool) {
 	i, snap := s.w.iface(r.ENI)
 	if i == nil || r.Action == Reject || r.Protocol == UnknownProtocol {
@@ -206,11 +207,23 @@ func (s *settler) byRules(r *Row) (in, out bool) {
 		}
 		cols = netset.PortColumns(r.Protocol, uint16(r.LocalPort), uint16(r.LocalPort))
 	}
-	for _, g := range i.Groups {
-		in = in || len(admitting(snap, g, topology.Ingress, r.Peer, cols)) > 0
-		out = out || len(admitting(snap, g, topology.Egress, r.Peer, cols)) > 0
+	in = admitsAt(snap, i, topology.Ingress, r.Peer, cols)
+	out = admitsAt(snap, i, topology.Egress, r.Peer, cols)
+	if peers := s.w.at(r.Peer); len(peers) > 0 {
+		in = in && slices.ContainsFunc(peers, func(p *topology.NetworkInterface) bool {
+			return admitsAt(snap, p, topology.Egress, r.Local, cols)
+		})
+		out = out && slices.ContainsFunc(peers, func(p *topology.NetworkInterface) bool {
+			return admitsAt(snap, p, topology.Ingress, r.Local, cols)
+		})
 	}
 	return in, out
+}
+
+// admitsAt says whether an ENI's groups admit some of the columns. One without
+// groups (a network load balancer) admits all.
+func admitsAt(s *topology.Snapshot, i *topology.NetworkInterface, d topology.Direction, peer netip.Addr, cols netset.Columns) bool {
+	return len(i.Groups) == 0 || slices.ContainsFunc(i.Groups, func(g string) bool { return len(admitting(s, g, d, peer, cols)) > 0 })
 }
 
 // admitting lists the group's rules that admit some of the columns for the

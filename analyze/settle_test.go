@@ -157,6 +157,29 @@ func TestICMPSides(t *testing.T) {
 
 func first[A, B any](a A, _ B) A { return a }
 
+// What nothing but rules settles folds with its middle all the same, and a way
+// that the peer's rules refuse is none.
+func TestUnsettledMiddleFolds(t *testing.T) {
+	ping := row("eni-web1", Unsettled, netset.ICMP, "10.0.1.5", NoPort, "10.0.2.50", NoPort)
+	ntp := row("eni-web1", Unsettled, netset.UDP, "10.0.1.5", 123, "10.60.0.1", 123)
+	rows := []Row{ping, ntp}
+	for _, r := range []Row{ping, ntp} {
+		r.ENI, r.HopLocal, r.HopPeer = "eni-tgw", addr("10.0.3.4"), r.Peer
+		rows = append(rows, r)
+	}
+	flows, _ := Settle(rows, evidence(t))
+	if len(flows) != 2 {
+		t.Fatalf("%d flows, want 2: %+v", len(flows), flows)
+	}
+	if f := byText(t, flows, "eni-web1", "10.0.1.5 -> 10.60.0.1 udp/123", Accept); f.MiddleRecords != 2 {
+		t.Errorf("%+v", f)
+	}
+	// The database's group admits no ICMP either way.
+	if f := byText(t, flows, "eni-web1", "10.0.1.5 <-> 10.0.2.50 icmp", Accept); f.MiddleRecords != 2 || f.Method != MethodNone {
+		t.Errorf("%+v", f)
+	}
+}
+
 // A connection across the transit gateway, logged by both ends and two middles.
 func TestMiddleFolds(t *testing.T) {
 	tgw := func(local, peer string, lport int, pport int, side Side) Row {
