@@ -107,6 +107,8 @@ type Solution struct {
 	Bound     *big.Int
 	BoundKind string // "optimal", "lagrange", ...
 	Proven    bool
+	// PriceBound: no rules of this excess cost less; 0: none known.
+	PriceBound int
 	// Kept: today's rules stand, since the gain would be less than asked for.
 	Kept bool
 	// CutShort: the context ended before the work was done.

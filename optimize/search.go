@@ -250,6 +250,9 @@ func (s *search[T]) solution(at int, e entry[T]) *Solution {
 	slices.SortFunc(sol.Rules, func(x, y ChosenRule) int { return compareRules(x.Rule, y.Rule) })
 	s.assign(sol.Rules)
 	sol.Exposure = s.exposure(opens)
+	if s.exact {
+		sol.PriceBound = at
+	}
 	if s.exact || sol.Exposure.Weighted.Sign() == 0 {
 		sol.Proven, sol.Bound, sol.BoundKind = true, new(big.Int).Set(sol.Exposure.Weighted), "optimal"
 	}
