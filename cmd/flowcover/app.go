@@ -46,6 +46,7 @@ func newApp() *command.App {
 		planVerb(),
 		showVerb(),
 		reviewVerb(),
+		applyVerb(),
 		traceVerb(),
 		demoVerb(),
 		completionVerb(a),

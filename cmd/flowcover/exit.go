@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/flowcover/flowcover/cmd/internal/command"
+	"github.com/flowcover/flowcover/topology/awsapply"
 	"github.com/flowcover/flowcover/topology/review"
 )
 
@@ -38,7 +39,7 @@ var exits = []command.Exit{
 	{Code: codeMoved, Text: "apply refuses: the account has changed since the snapshot"},
 	{Code: codeFourEyes, Text: "apply refuses: the author is the only one to approve"},
 	{Code: codeApplied, Text: "apply refuses: already applied"},
-	{Code: codePartly, Text: "partly applied; run apply again to go on"},
+	{Code: codePartly, Text: "partly applied, or not yet seen to be in force; run apply again to go on"},
 	{Code: 130, Text: "stopped by an interrupt (Ctrl-C)"},
 	{Code: 143, Text: "stopped by SIGTERM"},
 }
@@ -54,9 +55,16 @@ var (
 func exitCode(err error) int {
 	var usage *command.UsageError
 	var stopped command.Stopped
+	var moved *awsapply.WorldMovedError
+	var applied *awsapply.AlreadyAppliedError
+	var partly *awsapply.PartlyAppliedError
+	var unsettled *awsapply.NotSettledError
 	switch {
 	case err == nil:
 		return 0
+	// That AWS was written to in part matters more than what stopped it.
+	case errors.As(err, &partly), errors.As(err, &unsettled):
+		return codePartly
 	case errors.As(err, &stopped):
 		return stopped.ExitCode()
 	case errors.As(err, &usage):
@@ -71,6 +79,10 @@ func exitCode(err error) int {
 		return codeChanged
 	case errors.Is(err, review.ErrFourEyes):
 		return codeFourEyes
+	case errors.As(err, &moved):
+		return codeMoved
+	case errors.As(err, &applied):
+		return codeApplied
 	case errors.Is(err, errPromise):
 		return codePromise
 	case errors.Is(err, errUnreadable):

@@ -275,7 +275,7 @@ func (p *planRun) load(ctx context.Context) (*observations, []analyze.Flow, anal
 	} else {
 		var state source.Bucket
 		if state, err = source.Open(ctx, p.state, source.Options{EndpointURL: p.endpoint, Region: p.region}); err != nil {
-			return nil, nil, w, fmt.Errorf("--state: %w", err)
+			return nil, nil, w, fmt.Errorf("--state: %w; run analyze first", err)
 		}
 		o, flows, err = loadObservations(ctx, state)
 	}
@@ -332,8 +332,8 @@ func (p *planRun) plan(ctx context.Context) (*changeset.Changeset, error) {
 		Snapshot: effective, Flows: judged.Flows, Coverage: judged.Coverage.Of, Forbidden: judged.Forbidden, Policy: p.rules, Scope: p.scope,
 	}
 	targets, found, err := target.Build(in)
-	if err != nil {
-		return nil, err
+	if err != nil { // of what people asked for: scope, quotas, limits
+		return nil, &command.UsageError{Verb: "plan", Err: err}
 	}
 	results, err := target.Solve(ctx, targets, target.Options{Workers: p.workers, Progress: func(done, total int) {
 		p.env.Progress.Show("solve", int64(done), int64(total), "lists of rules")

@@ -24,7 +24,8 @@ func TestMain(m *testing.M) {
 // TestScripts runs the command lines under testdata/script. Two commands are
 // added to testscript's own: "status CODE PROGRAM ARGS" expects an exit code,
 // "keygen FILE PRINCIPAL" makes an SSH key and appends its line to
-// allowed_signers.
+// allowed_signers; "logs DIR [ACCOUNT]" writes flow logs for
+// testdata/small; "parquet KIND FILE" writes a good or a bad object.
 func TestScripts(t *testing.T) {
 	fixtures, err := filepath.Abs("testdata")
 	if err != nil {
@@ -49,8 +50,10 @@ func TestScripts(t *testing.T) {
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status": cmdStatus,
-			"keygen": cmdKeygen,
+			"status":  cmdStatus,
+			"keygen":  cmdKeygen,
+			"logs":    cmdLogs,
+			"parquet": cmdParquet,
 		},
 	})
 }

@@ -65,7 +65,7 @@ func (v *changesetView) write(cs *changeset.Changeset, digest string) error {
 func (v *changesetView) overview(cs *changeset.Changeset) error {
 	t := &table.Table{Columns: []table.Column{
 		{Name: "rules of", Min: 20}, {Name: "today", Right: true}, {Name: "proposed", Right: true}, {Name: "quota", Right: true},
-		{Name: "excess today", Right: true}, {Name: "proposed", Right: true}, {Name: "outcome", Min: 10},
+		{Name: "excess today", Right: true}, {Name: "excess then", Right: true}, {Name: "outcome", Min: 10},
 	}}
 	unchanged := 0
 	for _, g := range cs.Targets {

@@ -9,6 +9,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
 // Load reads AWS's usual environment. region and endpoint go before what it
@@ -32,4 +34,26 @@ func Load(ctx context.Context, region, endpoint string) (aws.Config, error) {
 		cfg.BaseEndpoint = aws.String(endpoint)
 	}
 	return cfg, nil
+}
+
+// LoadRoles gives a configuration for each role, assumed with the usual
+// credentials; without roles those credentials themselves.
+func LoadRoles(ctx context.Context, region, endpoint string, roles []string) ([]aws.Config, error) {
+	base, err := Load(ctx, region, endpoint)
+	if err != nil {
+		return nil, err
+	}
+	if len(roles) == 0 {
+		return []aws.Config{base}, nil
+	}
+	client := sts.NewFromConfig(base)
+	var out []aws.Config
+	for _, role := range roles {
+		cfg := base.Copy()
+		cfg.Credentials = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(client, role, func(o *stscreds.AssumeRoleOptions) {
+			o.RoleSessionName = "flowcover"
+		}))
+		out = append(out, cfg)
+	}
+	return out, nil
 }

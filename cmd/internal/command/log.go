@@ -83,7 +83,8 @@ const (
 	everyInLog      = 10 * time.Second
 )
 
-// Show says that done of total units of a stage are done; total 0: not known.
+// Show says that done of total units of a stage are done; total 0: not known;
+// no unit: the stage just runs.
 func (p *Progress) Show(stage string, done, total int64, unit string) {
 	if p == nil || p.quiet {
 		return
@@ -100,11 +101,18 @@ func (p *Progress) Show(stage string, done, total int64, unit string) {
 	}
 	p.stage, p.last = stage, now
 	if p.line == nil {
-		p.log.Info(stage, "done", done, "total", total, "unit", unit)
+		var attrs []any
+		if unit != "" {
+			attrs = []any{"done", done, "total", total, "unit", unit}
+		}
+		p.log.Info(stage, attrs...)
 		return
 	}
-	text := fmt.Sprintf("%s: %d %s", stage, done, unit)
-	if total > 0 {
+	text := stage
+	switch {
+	case total == 0 && unit != "":
+		text = fmt.Sprintf("%s: %d %s", stage, done, unit)
+	case total > 0:
 		text = fmt.Sprintf("%s: %d of %d %s (%d%%)", stage, done, total, unit, done*100/total)
 	}
 	p.shown = true
