@@ -27,7 +27,7 @@ type Kind int
 const (
 	Scalar  Kind = iota // text, number, true or false
 	List                // a list of scalars, or one scalar
-	Map                 // names with a scalar or a list each: "name=value" once a value
+	Map                 // names with a scalar or a list each: "name=value" once a value; or a scalar
 	Records             // a list of mappings or texts: "a=1 b=2" once a mapping
 )
 
@@ -200,7 +200,7 @@ func (r *reader) value(name string, kind Kind, n ast.Node) error {
 	case Map:
 		list, ok := pairs(n)
 		if !ok {
-			return r.fail(n, "%s wants names with values, such as \"name: value\"", name)
+			return r.addScalar(name, "", n)
 		}
 		for _, p := range list {
 			word, kerr := r.scalar(p.Key)

@@ -68,7 +68,7 @@ func TestErrorsNameFileLineAndTheNearestKey(t *testing.T) {
 		"just text":                        "f.yaml:1: want keys with values",
 		"timezone: &a x":                   "f.yaml:1: anchors",
 		"timezone: !!str x":                "f.yaml:1: anchors",
-		"policy:\n  zones: a":              "f.yaml:2: policy.zones wants names with values",
+		"policy:\n  zones: [a]":            "f.yaml:2: want a single value",
 		"policy:\n  exclude: a":            "f.yaml:2: policy.exclude wants a list",
 		"policy:\n  exclude: [{a: 'x y'}]": "f.yaml:2: a: \"x y\" has a blank",
 		"timezone: a\n---\ntimezone: b":    "f.yaml:3: a second document",
