@@ -82,8 +82,8 @@ var logFields = []logField{
 	{name: "version", version: 2, kind: parquetio.FlowLogInt32, number: always(func(v *logView, _ *record) int64 { return int64(v.version) })},
 	{name: "account_id", version: 2, text: func(v *logView, r *record) string { return v.enis[r.eni].Account }},
 	{name: "interface_id", version: 2, text: func(v *logView, r *record) string { return v.enis[r.eni].ID }},
-	{name: "srcaddr", version: 2, text: func(v *logView, r *record) string { return v.address(r.src) }},
-	{name: "dstaddr", version: 2, text: func(v *logView, r *record) string { return v.address(r.dst) }},
+	{name: "srcaddr", version: 2, text: func(v *logView, r *record) string { return v.address(r.address(srcaddr)) }},
+	{name: "dstaddr", version: 2, text: func(v *logView, r *record) string { return v.address(r.address(dstaddr)) }},
 	{name: "srcport", version: 2, kind: parquetio.FlowLogInt32, number: ofOK(func(r *record) int64 { return int64(r.sport) })},
 	{name: "dstport", version: 2, kind: parquetio.FlowLogInt32, number: ofOK(func(r *record) int64 { return int64(r.dport) })},
 	{name: "protocol", version: 2, kind: parquetio.FlowLogInt32, number: ofOK(func(r *record) int64 { return int64(r.proto) })},
@@ -109,30 +109,33 @@ var logFields = []logField{
 		switch {
 		case r.status != statusOK:
 			return "-"
-		case r.src.Is4():
+		case r.address(srcaddr).Is4():
 			return "IPv4"
 		}
 		return "IPv6"
 	}},
-	{name: "pkt_srcaddr", version: 3, text: func(v *logView, r *record) string { return v.address(r.psrc) }},
-	{name: "pkt_dstaddr", version: 3, text: func(v *logView, r *record) string { return v.address(r.pdst) }},
+	{name: "pkt_srcaddr", version: 3, text: func(v *logView, r *record) string { return v.address(r.address(pktSrcaddr)) }},
+	{name: "pkt_dstaddr", version: 3, text: func(v *logView, r *record) string { return v.address(r.address(pktDstaddr)) }},
 	{name: "region", version: 4, text: func(v *logView, r *record) string { return v.enis[r.eni].Region }},
 	{name: "az_id", version: 4, text: func(v *logView, r *record) string { return v.zoneID[r.eni] }},
 	{name: "sublocation_type", version: 4, text: func(*logView, *record) string { return "-" }},
 	{name: "sublocation_id", version: 4, text: func(*logView, *record) string { return "-" }},
-	{name: "pkt_src_aws_service", version: 5, text: func(_ *logView, r *record) string { return dash(r.psrcService) }},
-	{name: "pkt_dst_aws_service", version: 5, text: func(_ *logView, r *record) string { return dash(r.pdstService) }},
+	{name: "pkt_src_aws_service", version: 5, text: func(_ *logView, r *record) string { return r.service(false) }},
+	{name: "pkt_dst_aws_service", version: 5, text: func(_ *logView, r *record) string { return r.service(true) }},
 	{name: "flow_direction", version: 5, text: func(_ *logView, r *record) string {
 		switch {
 		case r.status != statusOK:
 			return "-"
-		case r.egress:
+		case r.hop.egress:
 			return "egress"
 		}
 		return "ingress"
 	}},
 	{name: "traffic_path", version: 5, kind: parquetio.FlowLogInt32, number: func(_ *logView, r *record) (int64, bool) {
-		return int64(r.path), r.status == statusOK && r.egress && r.path != 0
+		if r.hop == nil {
+			return 0, false
+		}
+		return int64(r.hop.path), r.hop.egress && r.hop.path != 0
 	}},
 }
 

@@ -1,10 +1,6 @@
 package demo
 
-import (
-	"net/netip"
-
-	"github.com/flowcover/flowcover/topology/netset"
-)
+import "github.com/flowcover/flowcover/topology/netset"
 
 // emitter turns connections into the records of one hour.
 type emitter struct {
@@ -121,8 +117,7 @@ func (n *noted) add(r *record, opened, request bool) {
 
 // fill makes the record's addresses and ports.
 func (e *emitter) fill(p *pair, c *connection, h *hop, request bool) record {
-	r := record{eni: int32(h.eni), src: or(h.src, c.opener), dst: or(h.dst, c.opener), psrc: or(h.psrc, c.opener), pdst: or(h.pdst, c.opener),
-		proto: int16(p.call.proto), path: h.path, egress: h.egress}
+	r := record{eni: int32(h.eni), hop: h, opener: c.opener, proto: int16(p.call.proto)}
 	if p.call.proto.HasPorts() {
 		r.sport, r.dport = c.sport, c.dport
 		if h.nat {
@@ -132,19 +127,7 @@ func (e *emitter) fill(p *pair, c *connection, h *hop, request bool) record {
 			r.sport, r.dport = r.dport, r.sport
 		}
 	}
-	if request {
-		r.pdstService = p.to.service
-	} else {
-		r.psrcService = p.to.service
-	}
 	return r
-}
-
-func or(a, b netip.Addr) netip.Addr {
-	if a.IsValid() {
-		return a
-	}
-	return b
 }
 
 // flagsOf gives the flags of the part of a connection between two seconds.
@@ -176,14 +159,14 @@ func (e *emitter) straggler(p *pair, c *connection, note *noted) {
 	if len(p.route.reply) == 0 || p.from.eni < 0 || p.call.proto != netset.TCP {
 		return
 	}
-	h := p.route.reply[len(p.route.reply)-1]
+	h := &p.route.reply[len(p.route.reply)-1]
 	at := c.end + 5 + int64(c.sport)%(closeNoise-10)
 	index := floorDiv(at-e.g.phase(h.eni), e.g.interval)
 	e.touch(h.eni, index)
 	if at < e.from || at >= e.till || e.lost(h.eni, index) {
 		return
 	}
-	r := e.fill(p, c, &h, false)
+	r := e.fill(p, c, h, false)
 	r.start, r.end, r.packets, r.bytes, r.action = at, at, 1, 40, reject
 	if c.sport%3 == 0 {
 		r.flags = flagRST

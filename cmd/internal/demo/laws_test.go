@@ -32,7 +32,7 @@ func TestHoursAddUp(t *testing.T) {
 			from := len(e.out)
 			e.pair(p)
 			for _, r := range e.out[from:] {
-				if h := p.route.request[0]; int(r.eni) == h.eni && r.egress == h.egress && (r.psrc == h.psrc || !h.psrc.IsValid()) {
+				if r.hop == &p.route.request[0] {
 					logged[i] += r.packets
 				}
 				if r.end < hour*3600 || r.end >= (hour+1)*3600 || r.start > r.end {

@@ -138,8 +138,10 @@ type hop struct {
 	eni                  int
 	src, dst, psrc, pdst netip.Addr
 	egress               bool
-	path                 int8 // traffic-path, 0: none
-	nat                  bool // the opener's port is the NAT gateway's
+	path                 int8   // traffic-path, 0: none
+	nat                  bool   // the opener's port is the NAT gateway's
+	service              string // AWS's service outside, if it is one
+	toService            bool   // it is the destination
 }
 
 // route is a pair's way there and back, and its name in the truth.

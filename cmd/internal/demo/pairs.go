@@ -160,6 +160,12 @@ func (p *population) add(c *call, from, to end, crowd *zone) {
 		p.drop(c, from, to, why)
 		return
 	}
+	for i := range one.route.request {
+		one.route.request[i].service, one.route.request[i].toService = to.service, true
+	}
+	for i := range one.route.reply {
+		one.route.reply[i].service = to.service
+	}
 	if crowd != nil {
 		one.from.addr = netip.Addr{}
 		for _, hops := range [][]hop{one.route.request, one.route.reply} {

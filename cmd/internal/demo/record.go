@@ -2,21 +2,47 @@ package demo
 
 import "net/netip"
 
-// record is one flow log record, before it is written.
+// record is one flow log record, before it is written. What it has in common
+// with the others of its hop stands there: an hour of a busy account is many.
 type record struct {
-	eni                  int32
-	src, dst, psrc, pdst netip.Addr
-	sport, dport         int32
-	proto                int16
-	flags                int8
-	path                 int8
-	action               int8
-	status               int8
-	egress               bool
-	psrcService          string
-	pdstService          string
-	packets, bytes       int64
-	start, end           int64 // unix seconds
+	hop            *hop       // nil in rows without data
+	opener         netip.Addr // stands for the hop's zero addresses
+	packets, bytes int64
+	start, end     int64 // unix seconds
+	eni            int32
+	sport, dport   int32
+	proto          int16
+	flags          int8
+	action         int8
+	status         int8
+}
+
+// address gives srcaddr, dstaddr, pkt-srcaddr or pkt-dstaddr.
+func (r *record) address(which int) netip.Addr {
+	if r.hop == nil {
+		return netip.Addr{}
+	}
+	a := [...]netip.Addr{r.hop.src, r.hop.dst, r.hop.psrc, r.hop.pdst}[which]
+	if a.IsValid() {
+		return a
+	}
+	return r.opener
+}
+
+const (
+	srcaddr = iota
+	dstaddr
+	pktSrcaddr
+	pktDstaddr
+)
+
+// service gives pkt-src-aws-service, or pkt-dst-aws-service: AWS's name where
+// the end outside is one of its services.
+func (r *record) service(dst bool) string {
+	if r.hop == nil || r.hop.service == "" || r.hop.toService != dst {
+		return "-"
+	}
+	return r.hop.service
 }
 
 const (
