@@ -227,6 +227,24 @@ func (s *Set) at(c Column) (slab, bool) {
 	return l[i], true
 }
 
+// ColumnsAt lists the columns that the set holds for one address, ascending,
+// neighbours joined.
+func (s *Set) ColumnsAt(a netip.Addr) []Columns {
+	a = a.Unmap()
+	var out []Columns
+	for _, sl := range s.list() {
+		if !sl.ips.Contains(a) {
+			continue
+		}
+		if n := len(out); n > 0 && out[n-1].Last+1 == sl.cols.First {
+			out[n-1].Last = sl.cols.Last
+			continue
+		}
+		out = append(out, sl.cols)
+	}
+	return out
+}
+
 // ContainsBlock says whether every cell of b is in the set.
 func (s *Set) ContainsBlock(b Block) bool {
 	b = b.Canonical()
