@@ -70,10 +70,7 @@ func (in *builder) openTo(n *aclNeeds, k aclKey, remote netip.Addr) []netset.Col
 		set = in.Snapshot.ACLOpens(k.group, k.dir)
 		n.open[k] = set
 	}
-	var cols []netset.Columns
-	for _, b := range set.Intersect(netset.Of(netset.Block{Prefix: host(remote), Columns: netset.AllColumns()})).Blocks() {
-		cols = append(cols, b.Columns)
-	}
+	cols := set.ColumnsAt(remote)
 	n.byRemote[rk] = cols
 	return cols
 }
@@ -221,7 +218,7 @@ func (in *builder) aclTarget(a *topology.NetworkACL, dir topology.Direction, fam
 		}
 	}
 	t.Flows = flowIDs(t.Cells)
-	t.Demands = netset.Of(blocks(t.Cells)...).Subtract(t.Open)
+	t.Demands = demandsOf(t.Cells, t.Open)
 	q, err := ACLQuota(in.Snapshot, a.Scope, family == FamilyBoth || family == FamilyV6, in.Policy.NACLPerFamily)
 	if err != nil {
 		return t, err

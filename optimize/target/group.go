@@ -217,7 +217,7 @@ func (in *builder) groupTarget(g *topology.SecurityGroup, dir topology.Direction
 	}
 	t.Cells = sortCells(t.Cells)
 	t.Flows = flowIDs(t.Cells)
-	t.Demands = netset.Of(blocks(t.Cells)...).Subtract(t.Open)
+	t.Demands = demandsOf(t.Cells, t.Open)
 	if t.Quota, err = in.Policy.limit(t.ID, g.ID, q); err != nil {
 		return t, false, err
 	}

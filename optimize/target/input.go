@@ -250,10 +250,13 @@ func flowIDs(cells []optimize.Cell) []string {
 	return slices.Compact(ids)
 }
 
-func blocks(cells []optimize.Cell) []netset.Block {
-	out := make([]netset.Block, len(cells))
-	for i, c := range cells {
-		out[i] = c.Block
+// demandsOf gives what cells ask for that is not open.
+func demandsOf(cells []optimize.Cell, open *netset.Set) *netset.Set {
+	var bs []netset.Block
+	for _, c := range cells {
+		if !open.ContainsBlock(c.Block) {
+			bs = append(bs, c.Block)
+		}
 	}
-	return out
+	return netset.Of(bs...).Subtract(open)
 }

@@ -31,8 +31,8 @@ func solveOne(ctx context.Context, p *optimize.Problem, o optimize.Options) (*op
 		}
 		return nil, err
 	}
-	if s.Exposure.Weighted.Sign() == 0 {
-		return s, nil // nothing that needs as many rules or fewer opens less
+	if s.Exposure.Weighted.Sign() == 0 || !s.Proven {
+		return s, nil // nothing opens less; or no bound would come of the axis as it is
 	}
 	relaxed, err := solveChecked(ctx, p, o)
 	switch {
@@ -239,7 +239,7 @@ func recount(p *optimize.Problem, s *optimize.Solution) *optimize.Solution {
 	out.Witness = nil
 	out.Exposure = optimize.Exposure{Weighted: Measure(extra, p.Weight, p.V6), AddressPorts: extra.Count(),
 		Log2Ratio: log2(all.Count()) - log2(approved.Count())}
-	if out.Proven || out.Bound != nil && out.Bound.Cmp(out.Exposure.Weighted) > 0 {
+	if out.Bound != nil && out.Bound.Cmp(out.Exposure.Weighted) > 0 {
 		out.Proven, out.Bound, out.BoundKind = false, nil, ""
 	}
 	if out.Exposure.Weighted.Sign() == 0 {
