@@ -149,7 +149,7 @@ func (g *grid) problem(r *rand.Rand) *Problem {
 	for i := range r.IntN(4) {
 		if r.IntN(2) == 0 {
 			b := g.random(r, all, 2)
-			p.References = append(p.References, Reference{Rule{netset.Block{Columns: b[0].Columns}, fmt.Sprint("sg-", i), 1 + r.IntN(2)}, netset.Of(b...)})
+			p.References = append(p.References, Reference{Rule{Block: netset.Block{Columns: b[0].Columns}, Ref: fmt.Sprint("sg-", i), Price: 1 + r.IntN(2)}, netset.Of(b...)})
 		}
 	}
 	for _, b := range g.random(r, all, r.IntN(3)) {

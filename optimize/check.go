@@ -45,7 +45,9 @@ func checkWitness(p *Problem, s *Solution) error {
 type checker struct {
 	p     *Problem
 	opens *netset.Set // all rules
-	price int
+	// decided is what entries of an ordered list have allowed or denied so far.
+	decided *netset.Set
+	price   int
 }
 
 func (c *checker) rules(s *Solution) error {
@@ -67,6 +69,13 @@ func (c *checker) rules(s *Solution) error {
 			errs = append(errs, c.reference(r))
 			continue
 		}
+		if c.p.Denies {
+			errs = append(errs, c.entry(r))
+			continue
+		}
+		if r.Deny {
+			errs = append(errs, fmt.Errorf("rule %s denies, and the problem allows no denies", r.Block))
+		}
 		errs = append(errs, c.cidr(r.Block))
 		blocks = append(blocks, r.Block)
 	}
@@ -80,7 +89,29 @@ func (c *checker) rules(s *Solution) error {
 		errs = append(errs, fmt.Errorf("the rules cost %d and K is %d", c.price, c.p.K))
 	}
 	c.opens = c.opens.Union(netset.Of(blocks...)).Union(c.p.PinnedOpen)
+	if c.p.Denies {
+		errs = append(errs, c.within(c.opens, "list"))
+	}
 	return errors.Join(errs...)
+}
+
+// entry takes the next entry of an ordered list: it decides what none before it
+// has decided.
+func (c *checker) entry(r ChosenRule) error {
+	own := netset.Of(r.Block).Subtract(c.decided)
+	c.decided = c.decided.Union(own)
+	if r.Deny {
+		if r.Block.Columns.First.Protocol() != r.Block.Columns.Last.Protocol() && r.Block.Columns != netset.AllColumns() {
+			return fmt.Errorf("entry %s spans protocols", r.Block)
+		}
+		return nil
+	}
+	c.opens = c.opens.Union(own)
+	free := *c
+	p := *c.p
+	p.Open, p.Forbidden = nil, nil
+	free.p = &p
+	return free.cidr(r.Block)
 }
 
 func (c *checker) reference(r ChosenRule) error {

@@ -187,7 +187,7 @@ func (in *instance[T]) leastRules() int64 {
 // expand gives the rules for a node: several where a leaf is wider than the cap.
 func (in *instance[T]) expand(b block, leaf bool, cols netset.Columns) []rule {
 	if !leaf || int(b.bits) >= in.MaxPrefix {
-		return []rule{{b, cols}}
+		return []rule{{block: b, cols: cols}}
 	}
 	l, r := b.halves()
 	return append(in.expand(l, true, cols), in.expand(r, true, cols)...)

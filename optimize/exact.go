@@ -104,31 +104,41 @@ func (e *exactProgram[T]) hull(need uint64) uint64 {
 // nodes of more than 1, 2, 4, ... leaves have.
 func (e *exactProgram[T]) work() (steps float64, entries [32]float64) {
 	rules := make([]int32, len(e.tree.nodes))
-	count := func(c int32) int32 {
-		if c < 0 {
-			return int32(bits.OnesCount64(e.leaves[^c].need))
-		}
-		return rules[c]
-	}
 	sizes := map[uint64]float64{}
+	states := func(need uint64) float64 {
+		h := e.hull(need)
+		n, ok := sizes[h]
+		if !ok {
+			n = e.plane.count(h)
+			sizes[h] = n
+			m := float64(bits.OnesCount64(need))
+			steps += n * m * m * 2 // listing the states and the moves from each
+		}
+		return n
+	}
+	count := func(c int32) int32 {
+		if c >= 0 {
+			return rules[c]
+		}
+		m := float64(bits.OnesCount64(e.leaves[^c].need))
+		steps += states(e.leaves[^c].need) * m * m * m / 24
+		return int32(m)
+	}
 	for i := range e.tree.nodes {
 		n := &e.tree.nodes[i]
-		rules[i] = min(int32(e.in.limit), count(n.left)+count(n.right))
-		h := e.hull(e.need[i])
-		states, ok := sizes[h]
-		if !ok {
-			states = e.plane.count(h)
-			sizes[h] = states
-		}
-		table := states * float64(rules[i]+1)
-		small := float64(min(count(n.left), count(n.right)))
+		left, right := count(n.left), count(n.right)
+		rules[i] = min(int32(e.in.limit), left+right)
+		table := states(e.need[i]) * float64(rules[i]+1)
 		m := float64(bits.OnesCount64(e.need[i]))
-		steps += table * (small/4 + 2 + m*m/4)
+		steps += table * (float64(min(left, right))/4 + 2 + m*m/4)
 		for b := range entries {
 			if int(n.last-n.first)+1 > 1<<b {
 				entries[b] += table
 			}
 		}
+	}
+	if e.in.kind.bits > wordBits {
+		steps *= wideSteps
 	}
 	return steps, entries
 }
@@ -183,11 +193,11 @@ func (e *exactProgram[T]) badAt(b block, need, bad uint64) uint64 {
 	}
 	for todo := e.plane.hull(need) &^ bad; todo != 0; todo &= todo - 1 {
 		a := bits.TrailingZeros64(todo)
-		if !e.in.allowed(rule{b, e.plane.atoms[a].cols}) {
+		if !e.in.allowed(rule{block: b, cols: e.plane.atoms[a].cols}) {
 			bad |= 1 << a
 		}
 	}
-	if e.multi && bad&badAll == 0 && !e.in.allowed(rule{b, netset.AllColumns()}) {
+	if e.multi && bad&badAll == 0 && !e.in.allowed(rule{block: b, cols: netset.AllColumns()}) {
 		bad |= badAll
 	}
 	return bad
@@ -201,11 +211,11 @@ func (e *exactProgram[T]) leafBad(l leaf) uint64 {
 	bad := uint64(0)
 	for todo := e.plane.hull(l.need) &^ l.has; todo != 0; todo &= todo - 1 {
 		a := bits.TrailingZeros64(todo)
-		if !e.in.allowed(rule{l.block, e.plane.atoms[a].cols}) {
+		if !e.in.allowed(rule{block: l.block, cols: e.plane.atoms[a].cols}) {
 			bad |= 1 << a
 		}
 	}
-	if e.multi && !e.in.allowed(rule{l.block, netset.AllColumns()}) {
+	if e.multi && !e.in.allowed(rule{block: l.block, cols: netset.AllColumns()}) {
 		bad |= badAll
 	}
 	return bad

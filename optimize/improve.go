@@ -24,6 +24,9 @@ func (s *search[T]) improve(ctx context.Context) error {
 	}
 	var starts []start
 	if at := s.pick(s.K); at >= 0 && s.best[at].prog != nil {
+		if _, lists := s.best[at].prog.(*denyProgram[T]); lists {
+			return nil
+		}
 		starts = append(starts, start{s.best[at].refs, s.best[at].prog.rules(s.best[at].k)})
 	}
 	var standing []int
@@ -74,6 +77,9 @@ func (in *instance[T]) standing() []rule {
 	im.cells()
 	var list []rule
 	for r := range in.cur {
+		if r.deny {
+			return nil
+		}
 		list = append(list, r)
 	}
 	slices.SortFunc(list, func(a, b rule) int { return a.netset(in.V6).Compare(b.netset(in.V6)) })
@@ -119,7 +125,7 @@ func (im *improver[T]) tighten(rules []rule) []rule {
 		}
 		a, b := im.leaves[first], im.leaves[last]
 		n := min(int(a.bits), a.at.common(b.at))
-		small := rule{block{a.at.masked(n), uint8(n)}, r.cols}
+		small := rule{block: block{a.at.masked(n), uint8(n)}, cols: r.cols}
 		if im.in.slabs[from].cols.First.Protocol() == im.in.slabs[to].cols.Last.Protocol() {
 			small.cols.First, small.cols.Last = im.in.slabs[from].cols.First, im.in.slabs[to].cols.Last
 		}

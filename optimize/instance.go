@@ -17,6 +17,7 @@ type slab struct {
 type rule struct {
 	block
 	cols netset.Columns
+	deny bool
 }
 
 func (r rule) netset(v6 bool) netset.Block {
@@ -244,7 +245,7 @@ func (in *instance[T]) window(slabs []slab, cols netset.Columns) *prefixProgram[
 	p := &prefixProgram[T]{kind: in.kind, limit: in.limit, leaves: leaves, price: in.leafPrices(leaves)}
 	whole := len(slabs) == 1 && slabs[0].cols == cols
 	p.leafCost = func(i int) T {
-		r := rule{leaves[i], cols}
+		r := rule{block: leaves[i], cols: cols}
 		if !whole && !in.allowed(r) {
 			return in.kind.inf
 		}
@@ -259,7 +260,7 @@ func (in *instance[T]) window(slabs []slab, cols netset.Columns) *prefixProgram[
 		shut.at = make([]bool, len(leaves))
 	}
 	p.nodeCost = func(b block, first, last int) T {
-		r := rule{b, cols}
+		r := rule{block: b, cols: cols}
 		if shut.any(first, last) || !in.admissible(r) {
 			shut.mark(first, last)
 			return in.kind.inf
@@ -324,7 +325,7 @@ func (in *instance[T]) openRules(s *netset.Set) []rule {
 	var out []rule
 	for _, b := range s.Blocks() {
 		if b.Prefix.Addr().Is6() == in.V6 {
-			out = append(out, rule{blockOf(b.Prefix), b.Columns})
+			out = append(out, rule{block: blockOf(b.Prefix), cols: b.Columns})
 		}
 	}
 	return out

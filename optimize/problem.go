@@ -21,6 +21,8 @@ type Rule struct {
 	Ref string
 	// Price is what the rule counts in the quota: 1, or a prefix list's MaxEntries.
 	Price int
+	// Deny closes instead: an entry of a network ACL.
+	Deny bool
 }
 
 // Reference is a candidate rule that opens what its members are.
@@ -50,6 +52,10 @@ type Problem struct {
 	References []Reference
 	// Weight gives the price of exposure; nil weighs every cell 1.
 	Weight *Weights
+	// Denies allows entries that close what later ones open, as in a network
+	// ACL. The rules of the answer are then an ordered list, of which the first
+	// that matches decides. Pinned rules and references do not go with it.
+	Denies bool
 	// MaxPrefix caps how short a prefix may be: no rule wider than /N; 0: no cap.
 	MaxPrefix int
 }
@@ -99,13 +105,15 @@ type ChosenRule struct {
 
 // Solution is the answer to a Problem.
 type Solution struct {
-	Rules    []ChosenRule // sorted: references first, then by prefix and columns
-	Price    int          // pinned rules included
+	// Rules are sorted: references first, then by prefix and columns. With
+	// Denies they are in the order of the list: the longest prefix first.
+	Rules    []ChosenRule
+	Price    int // pinned rules included
 	Exposure Exposure
 	Frontier []Point // ascending price, strictly descending excess
 	// Bound is a valid lower bound of the weighted excess at Price; nil: none known.
 	Bound     *big.Int
-	BoundKind string // "optimal", "lagrange", ...
+	BoundKind string // one of the Bound constants; empty: none
 	Proven    bool
 	// PriceBound: no rules of this excess cost less; 0: none known.
 	PriceBound int
@@ -125,3 +133,12 @@ type Witness struct {
 	LeastPrice int // 0: no cover at any price
 	Message    string
 }
+
+// Kinds of bound.
+const (
+	BoundOptimal = "optimal" // the excess itself: nothing less is possible
+	// BoundList: nothing less is possible with a list of allow and deny entries
+	// that puts the longer of two nested prefixes first.
+	BoundList     = "optimal-longest-prefix-first"
+	BoundLagrange = "lagrange" // Lagrangian of the number of rules, on the union
+)

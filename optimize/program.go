@@ -13,24 +13,23 @@ type program[T num[T]] interface {
 }
 
 const (
-	// exactWork is the most inner steps of the exact program: a few seconds.
+	// exactWork is the most inner steps of the exact program: some ten seconds.
 	exactWork = 2.5e9
-	// exactMany is that where the columns have more than eight slabs.
-	exactMany = 1e9
+	// exactUnit is how many of them a unit of effort is worth.
+	exactUnit = 4e7
 	// exactRoom is how many table entries it may keep to rebuild rules from.
 	exactRoom = 4e7
-	// effortWork is the inner steps of one unit of effort.
-	effortWork = 1e8
+	// effortWork is the inner steps of one unit of effort elsewhere.
+	effortWork = 2e7
+	// wideSteps is what a step costs in wide numbers.
+	wideSteps = 3
 )
 
 var exactShare = 1.0 // tests lower it
 
-// affords says whether the exact program fits a share of the work.
-func (e *exactProgram[T]) affords(share float64) bool {
-	limit := exactWork
-	if len(e.in.slabs) > 8 {
-		limit = exactMany
-	}
+// affords says whether the exact program fits a share of the effort.
+func (e *exactProgram[T]) affords(share float64, effort int) bool {
+	limit := min(exactWork, exactUnit*float64(effort))
 	steps, _ := e.work()
 	return steps <= limit*share*exactShare
 }
@@ -38,8 +37,13 @@ func (e *exactProgram[T]) affords(share float64) bool {
 // program picks the exact program where it fits, and else one that needs less
 // work. When ctx ends, the least: then done is false.
 func (in *instance[T]) program(ctx context.Context, share float64, effort int) (p program[T], done bool) {
+	if in.Denies && ctx.Err() == nil {
+		if d := newDenyProgram(in); d != nil && d.run(ctx) {
+			return d, true
+		}
+	}
 	if len(in.slabs) > 1 {
-		if e := newExactProgram(in); e != nil && e.affords(share) {
+		if e := newExactProgram(in); e != nil && e.affords(share, effort) {
 			_, entries := e.work()
 			e.prepare(entries, exactRoom)
 			if e.run(ctx) == nil {

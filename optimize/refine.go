@@ -128,7 +128,7 @@ func (e *exactProgram[T]) alike(l leaf) bool {
 		gaps = append(gaps, netset.AllColumns())
 	}
 	for _, cols := range gaps {
-		gap := netset.Of(rule{l.block, cols}.netset(in.V6))
+		gap := netset.Of(rule{block: l.block, cols: cols}.netset(in.V6))
 		if in.Open != nil && !e.evenly(l.block, gap.Subtract(in.Open)) {
 			return false
 		}

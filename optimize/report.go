@@ -91,6 +91,9 @@ func (b *basis) assign(rules []ChosenRule) {
 	}
 	for n := range rules {
 		r := &rules[n]
+		if r.Deny {
+			continue
+		}
 		if r.Ref != "" {
 			if opens := b.opens(r.Rule); opens != nil {
 				for _, c := range cells {

@@ -43,7 +43,7 @@ func solveIn[T num[T]](ctx context.Context, b *basis, kd kind[T]) (*Solution, er
 	}
 	sol := s.solution(at, s.best[at])
 	sol.CutShort = s.cut
-	if sol.Proven && s.options.MinGain == 0 {
+	if sol.Proven && s.options.MinGain == 0 || s.Denies {
 		return sol, nil
 	}
 	return s.keep(sol), nil
@@ -89,7 +89,7 @@ func (s *search[T]) fits() bool {
 	if e == nil {
 		return false
 	}
-	return e.affords(1 / float64(int(1)<<len(s.refs)))
+	return e.affords(1/float64(int(1)<<len(s.refs)), s.options.Effort)
 }
 
 // greedy adds, again and again, the reference that lowers the cost at K most.
@@ -144,7 +144,8 @@ func (s *search[T]) try(ctx context.Context, refs []int) (T, error) {
 		prog, done = in.program(ctx, s.share, s.options.Effort)
 		s.cut = s.cut || !done
 		table = prog.table()
-		s.exact = s.exact && prog.exact()
+		_, lists := prog.(*denyProgram[T])
+		s.exact = s.exact && prog.exact() && lists == s.Denies
 	}
 	for k, c := range table {
 		if c.infinite() {
@@ -240,23 +241,51 @@ func (s *search[T]) solution(at int, e entry[T]) *Solution {
 		sol.Rules = append(sol.Rules, ChosenRule{Rule: s.refs[i].Rule})
 	}
 	if e.prog != nil {
-		var bs []netset.Block
-		for _, r := range e.prog.rules(e.k) {
-			bs = append(bs, r.netset(s.V6))
-			sol.Rules = append(sol.Rules, ChosenRule{Rule: Rule{Block: bs[len(bs)-1], Price: 1}})
+		list := e.prog.rules(e.k)
+		for _, r := range list {
+			sol.Rules = append(sol.Rules, ChosenRule{Rule: Rule{Block: r.netset(s.V6), Price: 1, Deny: r.deny}})
 		}
-		opens = opens.Union(netset.Of(bs...))
+		opens = opens.Union(s.opened(list))
 	}
-	slices.SortFunc(sol.Rules, func(x, y ChosenRule) int { return compareRules(x.Rule, y.Rule) })
+	if s.Denies {
+		slices.SortStableFunc(sol.Rules, func(x, y ChosenRule) int { return y.Prefix.Bits() - x.Prefix.Bits() })
+	} else {
+		slices.SortFunc(sol.Rules, func(x, y ChosenRule) int { return compareRules(x.Rule, y.Rule) })
+	}
 	s.assign(sol.Rules)
 	sol.Exposure = s.exposure(opens)
 	if s.exact {
 		sol.PriceBound = at
 	}
 	if s.exact || sol.Exposure.Weighted.Sign() == 0 {
-		sol.Proven, sol.Bound, sol.BoundKind = true, new(big.Int).Set(sol.Exposure.Weighted), "optimal"
+		sol.Proven, sol.Bound, sol.BoundKind = true, new(big.Int).Set(sol.Exposure.Weighted), BoundOptimal
+		if s.Denies {
+			sol.BoundKind = BoundList
+		}
 	}
 	return sol
+}
+
+// opened is what a list opens; its denies stand in the order of the list.
+func (s *search[T]) opened(list []rule) *netset.Set {
+	var allow []netset.Block
+	for _, r := range list {
+		if !r.deny {
+			allow = append(allow, r.netset(s.V6))
+		}
+	}
+	if len(allow) == len(list) {
+		return netset.Of(allow...)
+	}
+	open := netset.Of()
+	for _, r := range slices.Backward(list) {
+		if b := netset.Of(r.netset(s.V6)); r.deny {
+			open = open.Subtract(b)
+		} else {
+			open = open.Union(b)
+		}
+	}
+	return open
 }
 
 // unreachable says why nothing is possible within K, and what would be above.

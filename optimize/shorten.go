@@ -34,7 +34,7 @@ func Shorten(ctx context.Context, p *Problem, o Options) (*Solution, error) {
 	if err != nil {
 		return nil, err
 	}
-	sol := &Solution{Price: len(rules), PriceBound: bound, Proven: true, BoundKind: "optimal", Bound: new(big.Int)}
+	sol := &Solution{Price: len(rules), PriceBound: bound, Proven: true, BoundKind: BoundOptimal, Bound: new(big.Int)}
 	sol.Frontier = []Point{{sol.Price, new(big.Int)}}
 	sol.Exposure = Exposure{Weighted: new(big.Int), AddressPorts: new(big.Int)}
 	for _, r := range rules {
@@ -55,7 +55,7 @@ func (b *basis) shortest(ctx context.Context) ([]rule, int, error) {
 	if len(in.slabs) == 1 && !in.slabs[0].sealed() {
 		var out []rule
 		for _, bl := range in.slabs[0].blocks {
-			out = append(out, rule{bl, in.slabs[0].cols})
+			out = append(out, rule{block: bl, cols: in.slabs[0].cols})
 		}
 		return out, len(out), nil
 	}
@@ -123,7 +123,7 @@ func (im *improver[T]) grown() []rule {
 		b, has := of(c)
 		for _, run := range runs(slabs, has) {
 			if !contained(run, runs(slabs, up)) {
-				out = append(out, rule{b, run})
+				out = append(out, rule{block: b, cols: run})
 			}
 		}
 	}

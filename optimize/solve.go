@@ -76,6 +76,9 @@ func validate(p *Problem) error {
 	if p.V6 {
 		width, ip = 128, 6
 	}
+	if p.Denies && len(p.Pinned)+len(p.References) > 0 {
+		return fmt.Errorf("problem %q: Denies with %d pinned rules and %d references: want neither", p.ID, len(p.Pinned), len(p.References))
+	}
 	if p.MaxPrefix < 0 || p.MaxPrefix > width {
 		return fmt.Errorf("problem %q: MaxPrefix %d: want 0 to %d", p.ID, p.MaxPrefix, width)
 	}
@@ -181,7 +184,7 @@ func newBasis(p *Problem, w *weighing, to int) *basis {
 		if r.Ref != "" {
 			b.curRef[refKey{r.Ref, r.Columns}] = true
 		} else {
-			b.cur[rule{blockOf(r.Prefix), r.Columns}] = true
+			b.cur[rule{blockOf(r.Prefix), r.Columns, r.Deny}] = true
 		}
 	}
 	b.need = slabsOf(p, w, p.PinnedOpen)
@@ -243,8 +246,7 @@ func (b *basis) bits() int {
 	if cols.First.Protocol() != cols.Last.Protocol() {
 		weight = b.w.cols(netset.AllColumns())
 	}
-	total.Mul(new(big.Int).SetUint64(b.w.heaviest()), new(big.Int).SetUint64(weight))
-	total.Lsh(total, uint(b.w.width)-uint(hull.bits))
+	total.Add(total, b.w.measure(hull, weight)) // zone by zone: light networks are the large ones
 	total.Add(total, b.w.of(b.PinnedOpen, b.V6))
 	for _, r := range b.refs {
 		total.Add(total, b.w.of(r.Opens, b.V6))
