@@ -40,7 +40,7 @@ func analyzeVerb() command.Verb {
 		snapshotsFlag("snapshot file; a flow goes to the one nearest in time; without one nothing is attributed"),
 		stateFlag(),
 	}
-	flags = append(flags, windowFlags("")...)
+	flags = append(flags, windowFlags()...)
 	flags = append(flags, policyFlags()...)
 	flags = append(flags, engineFlags()...)
 	flags = append(flags, regionFlag(), endpointFlag(),

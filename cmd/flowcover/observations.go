@@ -2,12 +2,14 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/flowcover/flowcover/analyze"
@@ -127,22 +129,68 @@ func decodeObservations(name string, data []byte) (*observations, error) {
 	return &o, nil
 }
 
-// loadObservations reads the newest observations of a state.
-func loadObservations(ctx context.Context, state source.Bucket) (*observations, []analyze.Flow, error) {
-	digest, flows, _, err := rollup.LoadObservations(ctx, state, "")
+// loadObservations reads the newest observations of a state: of all, or of
+// those that cover the window.
+func loadObservations(ctx context.Context, state source.Bucket, w *analyze.Window) (*observations, []analyze.Flow, error) {
+	digest := ""
+	if w != nil {
+		var err error
+		if digest, err = findObservations(ctx, state, *w); err != nil {
+			return nil, nil, err
+		}
+	}
+	digest, flows, _, err := rollup.LoadObservations(ctx, state, digest)
 	if errors.Is(err, rollup.ErrNoObservations) {
 		return nil, nil, fmt.Errorf("--state: %w", err)
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	key := sidecarKey(digest)
+	o, err := readSidecar(ctx, state, sidecarKey(digest))
+	return o, flows, err
+}
+
+func readSidecar(ctx context.Context, state source.Bucket, key string) (*observations, error) {
 	data, err := source.ReadAll(ctx, state, key, sidecarLimit)
 	if err != nil {
-		return nil, nil, fmt.Errorf("--state: %s: %w; run analyze again", state.Name(key), err)
+		return nil, fmt.Errorf("--state: %s: %w; run analyze again", state.Name(key), err)
 	}
-	o, err := decodeObservations(state.Name(key), data)
-	return o, flows, err
+	return decodeObservations(state.Name(key), data)
+}
+
+// findObservations gives the digest of the newest observations of a window.
+func findObservations(ctx context.Context, state source.Bucket, w analyze.Window) (string, error) {
+	var found []source.Object
+	prefix := strings.TrimSuffix(rollup.ObservationsKey(""), ".parquet")
+	err := state.List(ctx, prefix, func(o source.Object) error {
+		if strings.HasSuffix(o.Key, ".json") {
+			found = append(found, o)
+		}
+		return nil
+	})
+	if err != nil {
+		return "", fmt.Errorf("--state: %w", err)
+	}
+	slices.SortFunc(found, func(a, b source.Object) int {
+		return cmp.Or(b.Modified.Compare(a.Modified), cmp.Compare(a.Key, b.Key))
+	})
+	asked := windowText(w)
+	var others []string
+	for _, obj := range found {
+		o, err := readSidecar(ctx, state, obj.Key)
+		if err != nil {
+			return "", err
+		}
+		if has, err := windowOf(o.Window); err == nil && has.Since.Equal(w.Since) && has.Until.Equal(w.Until) {
+			return o.Digest, nil
+		}
+		others = append(others, o.Window.Since+" to "+o.Window.Until)
+	}
+	if len(others) == 0 {
+		return "", fmt.Errorf("--state %s: %w", state.URI(), rollup.ErrNoObservations)
+	}
+	return "", fmt.Errorf("--state %s: no observations cover %s to %s; there are some of %s; run analyze for that window",
+		state.URI(), asked.Since, asked.Until, strings.Join(unique(others), ", "))
 }
 
 // readObservations reads an observations file and the .json beside it.

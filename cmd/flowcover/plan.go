@@ -32,8 +32,7 @@ type planRun struct {
 	snapshots    []string
 	state        string
 	observations string
-	since, until string // empty: whatever the observations cover
-	timezone     string
+	window       *analyze.Window // nil: whatever the newest observations cover
 	scope        []string
 	author       string
 	out          string
@@ -63,7 +62,10 @@ func planVerb() command.Verb {
 		{Name: "policy-widest-ipv4", Hint: "BITS", Type: command.Int, Key: "policy.widest-ipv4", Usage: "no new IPv4 rule wider than /BITS"},
 		{Name: "policy-widest-ipv6", Hint: "BITS", Type: command.Int, Key: "policy.widest-ipv6", Usage: "no new IPv6 rule wider than /BITS"},
 	}
-	flags = append(flags, windowFlags("; without it the window of the observations")...)
+	flags = append(flags,
+		command.Flag{Name: "since", Hint: "DATE", Usage: "plan from the newest observations of this window, with --until"},
+		command.Flag{Name: "until", Hint: "DATE", Usage: "the window's end, exclusive"},
+		zoneFlag())
 	flags = append(flags, policyFlags()...)
 	flags = append(flags, quotaFlags()...)
 	flags = append(flags, regionFlag(), endpointFlag(),
@@ -88,8 +90,7 @@ func planVerb() command.Verb {
 func newPlan(c *cli.Context, e *command.Env) (command.Runner, error) {
 	p := &planRun{
 		env: e, snapshots: list(c.StringSlice("snapshot")), state: c.String("state"), observations: c.String("observations"),
-		since: c.String("since"), until: c.String("until"), timezone: c.String("timezone"), scope: list(c.StringSlice("scope")),
-		author: strings.TrimSpace(c.String("author")), out: c.String("out"), region: firstOf(list(c.StringSlice("region"))), endpoint: c.String("endpoint-url"),
+		scope: list(c.StringSlice("scope")), author: strings.TrimSpace(c.String("author")), out: c.String("out"), region: firstOf(list(c.StringSlice("region"))), endpoint: c.String("endpoint-url"),
 		workers: c.Int("workers"), json: c.Bool("json"), all: c.Bool("all"),
 	}
 	switch {
@@ -101,6 +102,16 @@ func newPlan(c *cli.Context, e *command.Env) (command.Runner, error) {
 		return nil, fmt.Errorf("--out is empty; give the file to write")
 	}
 	var err error
+	if since, until := c.String("since"), c.String("until"); since != "" || until != "" {
+		if since == "" || until == "" || p.observations != "" {
+			return nil, fmt.Errorf("--since and --until go together, and not with --observations")
+		}
+		w, err := parseWindow(since, until, c.String("timezone"), e.Now())
+		if err != nil {
+			return nil, err
+		}
+		p.window = &w
+	}
 	if p.policy, p.params, err = readPolicy(c); err != nil {
 		return nil, err
 	}
@@ -263,43 +274,29 @@ func (p *planRun) print(cs *changeset.Changeset) error {
 	return v.next(p.out, len(cs.Changes))
 }
 
-// load reads the observations, and asks that they cover the window, if one was
-// asked for.
+// load reads the observations: the file named, those of the window asked for,
+// or the newest.
 func (p *planRun) load(ctx context.Context) (*observations, []analyze.Flow, analyze.Window, error) {
 	var o *observations
 	var flows []analyze.Flow
-	var w analyze.Window
 	var err error
 	if p.observations != "" {
 		o, flows, err = readObservations(p.observations)
 	} else {
 		var state source.Bucket
 		if state, err = source.Open(ctx, p.state, source.Options{EndpointURL: p.endpoint, Region: p.region}); err != nil {
-			return nil, nil, w, fmt.Errorf("--state: %w; run analyze first", err)
+			return nil, nil, analyze.Window{}, fmt.Errorf("--state: %w; run analyze first", err)
 		}
-		o, flows, err = loadObservations(ctx, state)
+		o, flows, err = loadObservations(ctx, state, p.window)
 	}
 	if err != nil {
-		return nil, nil, w, err
+		return nil, nil, analyze.Window{}, err
 	}
-	if w, err = windowOf(o.Window); err != nil {
-		return nil, nil, w, fmt.Errorf("observations %s: %w", o.Digest, err)
-	}
-	if p.since == "" && p.until == "" {
-		return o, flows, w, nil
-	}
-	if p.since == "" {
-		p.since = w.Since.Format(time.RFC3339)
-	}
-	asked, err := parseWindow(p.since, p.until, p.timezone, p.env.Now())
+	w, err := windowOf(o.Window)
 	if err != nil {
-		return nil, nil, w, &command.UsageError{Verb: "plan", Err: err}
+		err = fmt.Errorf("observations %s: %w", o.Digest, err)
 	}
-	if !asked.Since.Equal(w.Since) || p.until != "" && !asked.Until.Equal(w.Until) {
-		return nil, nil, w, fmt.Errorf("the newest observations cover %s to %s, not %s to %s; run analyze for that window, or name another file with --observations",
-			o.Window.Since, o.Window.Until, asked.Since.Format(time.RFC3339), asked.Until.Format(time.RFC3339))
-	}
-	return o, flows, w, nil
+	return o, flows, w, err
 }
 
 func (p *planRun) plan(ctx context.Context) (*changeset.Changeset, error) {

@@ -12,11 +12,17 @@ import (
 	"github.com/flowcover/flowcover/topology/changeset"
 )
 
-func windowFlags(note string) []command.Flag {
+// zoneFlag is shared; since and until are configured for analyze alone, and
+// choose among the observations for plan.
+func zoneFlag() command.Flag {
+	return command.Flag{Name: "timezone", Hint: "TZ", Key: "timezone", Default: "UTC", Usage: "decides where days, weeks and months begin, such as Asia/Seoul"}
+}
+
+func windowFlags() []command.Flag {
 	return []command.Flag{
-		{Name: "since", Hint: "DATE", Key: "since", Usage: "first day of the window, or a time (RFC 3339), or days before --until such as 30d" + note},
-		{Name: "until", Hint: "DATE", Key: "until", Usage: "the day after the window's last, or a time" + note},
-		{Name: "timezone", Hint: "TZ", Key: "timezone", Default: "UTC", Usage: "decides where days, weeks and months begin, such as Asia/Seoul"},
+		{Name: "since", Hint: "DATE", Key: "since", Usage: "first day of the window, or a time (RFC 3339), or days before --until such as 30d"},
+		{Name: "until", Hint: "DATE", Key: "until", Usage: "the day after the window's last, or a time; without it the last midnight"},
+		zoneFlag(),
 	}
 }
 

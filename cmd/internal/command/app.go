@@ -229,7 +229,7 @@ func (a *App) configure(c *cli.Context, verb Verb) error {
 		if err != nil {
 			return fmt.Errorf("read configuration: %w", err)
 		}
-		values, err := config.Parse(file, data, a.keys())
+		values, err := config.Parse(file, data, a.Keys())
 		if err != nil {
 			return err
 		}
@@ -280,8 +280,8 @@ func (a *App) mentionVariables(e *Env) {
 	}
 }
 
-// keys are the keys of all verbs: one file serves them all.
-func (a *App) keys() []config.Key {
+// Keys are the keys of all verbs: one file serves them all.
+func (a *App) Keys() []config.Key {
 	var out []config.Key
 	seen := map[string]bool{}
 	add := func(flags []Flag) {
