@@ -104,6 +104,8 @@ func SecurityGroupRule(r ec2types.SecurityGroupRule) (topology.SecurityGroupRule
 func NameRules(g *topology.SecurityGroup, listed []topology.SecurityGroupRule) {
 	byKey := make(map[string]string, len(listed))
 	for _, r := range listed {
+		// A server may not say whose the group is that the rule stands in.
+		r.GroupOwner = otherAccount(r.GroupOwner, g.Account)
 		byKey[r.Key()] = r.ID
 	}
 	for i := range g.Rules {
