@@ -25,7 +25,8 @@ func TestMain(m *testing.M) {
 // added to testscript's own: "status CODE PROGRAM ARGS" expects an exit code,
 // "keygen FILE PRINCIPAL" makes an SSH key and appends its line to
 // allowed_signers; "logs DIR [ACCOUNT]" writes flow logs for
-// testdata/small; "parquet KIND FILE" writes a good or a bad object.
+// testdata/small; "parquet KIND FILE" writes a good or a bad object; "shape NAME"
+// compares the JSON on standard output with testdata/shapes/NAME.txt.
 func TestScripts(t *testing.T) {
 	fixtures, err := filepath.Abs("testdata")
 	if err != nil {
@@ -54,6 +55,7 @@ func TestScripts(t *testing.T) {
 			"keygen":  cmdKeygen,
 			"logs":    cmdLogs,
 			"parquet": cmdParquet,
+			"shape":   cmdShape,
 		},
 	})
 }
