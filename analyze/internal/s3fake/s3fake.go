@@ -160,14 +160,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) fault(r *http.Request, key string) *Fault {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.asked++
 	id := r.Method + " " + key
 	s.counts[id]++
+	q := Request{Method: r.Method, Key: key, Range: r.Header.Get("Range"), N: s.counts[id]}
+	s.mu.Unlock()
 	if s.Rule == nil {
 		return nil
 	}
-	return s.Rule(Request{Method: r.Method, Key: key, Range: r.Header.Get("Range"), N: s.counts[id]})
+	return s.Rule(q) // which may ask the server itself
 }
 
 func fail(w http.ResponseWriter, status int, code string) {
