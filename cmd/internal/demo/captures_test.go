@@ -11,7 +11,7 @@ import (
 // The captures are read by their readers, and who opened what in them is what
 // the truth says.
 func TestCapturesAgreeWithTheTruth(t *testing.T) {
-	r := run(t, Options{Seed: 9, Days: 4, Records: 80000})
+	r := run(t, Options{Seed: 9, Days: 2, Records: 40000})
 	captures, findings, err := hostcap.Read(os.DirFS(r.Captures), nil)
 	if err != nil {
 		t.Fatal(err)

@@ -6,7 +6,7 @@ import (
 	"github.com/flowcover/flowcover/topology/netset"
 )
 
-// hour writes everything that pair p has in the emitter's hour.
+// pair writes everything that pair p has in the emitter's hour.
 func (e *emitter) pair(p *pair) {
 	s := &p.call.when
 	if s.long() {
@@ -45,7 +45,7 @@ func (p *pair) draw(draw *stream, hour int64) connection {
 func (p *pair) address(c *connection, draw *stream) {
 	c.opener, c.target = p.from.addr, p.to.addr
 	if p.crowd != nil {
-		c.opener = p.crowd.member(draw.intn(p.crowd.size))
+		c.opener = p.crowd.member(draw.intn(p.crowdSize))
 	}
 	c.dport = int32(p.call.port)
 	switch {
@@ -74,16 +74,12 @@ func (p *pair) address(c *connection, draw *stream) {
 // scanned are the ports that scanners try and nobody admitted.
 var scanned = []int32{21, 23, 25, 80, 445, 1433, 3306, 3389, 5900, 6379, 8080, 9200, 11211, 27017}
 
-// member gives the address of a crowd's n-th member. A small crowd is spread
-// over its pool, a large one fills it from the start.
+// member gives the address of a crowd's n-th member, spread over its pool: an
+// odd factor visits every address once.
 func (z *zone) member(n int) netip.Addr {
 	raw := z.pool.Addr().AsSlice()
 	mask := uint32(1)<<min(31, uint(len(raw)*8-z.pool.Bits())) - 1
-	at := uint32(n) + 2
-	if z.size < 1<<12 {
-		at = (uint32(n)*2654435761 + 97) >> 7
-	}
-	at &= mask
+	at := (uint32(n)*2654435761 + 97) & mask
 	for i := range 4 {
 		raw[len(raw)-1-i] |= byte(at >> (8 * i))
 	}

@@ -71,6 +71,8 @@ var DefaultEnd = time.Date(2026, 10, 1, 0, 0, 0, 0, seoul)
 // Location is the bank's time zone: Asia/Seoul, which keeps no summer time.
 func Location() *time.Location { return seoul }
 
+const defaultRecords = 1_200_000
+
 func (o *Options) defaults() error {
 	set := func(p *int, value int) {
 		if *p == 0 {
@@ -83,7 +85,7 @@ func (o *Options) defaults() error {
 	set(&o.ObjectsPerHour, 1)
 	set(&o.Workers, runtime.NumCPU())
 	if o.Records == 0 {
-		o.Records = 1_200_000
+		o.Records = defaultRecords
 	}
 	if o.End.IsZero() {
 		o.End = DefaultEnd
@@ -237,13 +239,32 @@ func (g *generator) writeLogs(ctx context.Context) (*truthTable, error) {
 	return truths[0], nil
 }
 
-// writeHour makes and writes one hour.
-func (g *generator) writeHour(e *emitter, w *objectWriter, hour int64) error {
+// makeHour makes the records of one hour.
+func (g *generator) makeHour(e *emitter, hour int64) {
 	e.begin(hour)
 	for i := range g.people.pairs {
 		e.pair(&g.people.pairs[i])
 	}
 	e.silence()
+}
+
+// count counts an hour's records by what they are.
+func (r *Report) count(records []record) {
+	for i := range records {
+		switch {
+		case records[i].status == statusNoData:
+			r.NoData++
+		case records[i].status == statusSkipData:
+			r.SkipData++
+		case records[i].action == reject:
+			r.Rejected++
+		}
+	}
+}
+
+// writeHour makes and writes one hour.
+func (g *generator) writeHour(e *emitter, w *objectWriter, hour int64) error {
+	g.makeHour(e, hour)
 	counts, err := w.hour(hour, e.out)
 	if err != nil {
 		return err
@@ -255,16 +276,7 @@ func (g *generator) writeHour(e *emitter, w *objectWriter, hour int64) error {
 	r.Objects += counts.Objects
 	r.Records += counts.Records
 	r.Bytes += counts.Bytes
-	for i := range e.out {
-		switch {
-		case e.out[i].status == statusNoData:
-			r.NoData++
-		case e.out[i].status == statusSkipData:
-			r.SkipData++
-		case e.out[i].action == reject:
-			r.Rejected++
-		}
-	}
+	r.count(e.out)
 	if g.notify != nil {
 		g.notify(r.Progress)
 	}

@@ -12,16 +12,16 @@ import (
 
 // pair is one opener and one target of a call, with the way between them.
 type pair struct {
-	call     *call
-	label    uint64 // names its random streams
-	from, to end
-	crowd    *zone      // the opener is drawn from it for each connection
-	sample   netip.Addr // the opener, or one of the crowd
-	route    route
-	refused  int // the hop that refuses: an index of the request's hops, or of the reply's for NoReply
-	index    int
-	loads    []float64 // by hour; see generator.load
-	weight   float64
+	call      *call
+	label     uint64 // names its random streams
+	from, to  end
+	crowd     *zone      // the opener is drawn from it for each connection
+	sample    netip.Addr // the opener, or one of the crowd
+	crowdSize int
+	route     route
+	refused   int // the hop that refuses: an index of the request's hops, or of the reply's for NoReply
+	index     int
+	loads     []float64 // by hour; see generator.load
 }
 
 // ids of a pair's streams.
@@ -152,7 +152,7 @@ func (p *population) add(c *call, from, to end, crowd *zone) {
 		return
 	}
 	label := c.name + " " + c.from + " " + from.addr.String() + " " + to.addr.String() + " " + strconv.Itoa(c.port)
-	one := pair{call: c, label: hash64(label), from: from, to: to, crowd: crowd, sample: from.addr, route: r, weight: 1}
+	one := pair{call: c, label: hash64(label), from: from, to: to, crowd: crowd, sample: from.addr, route: r}
 	if crowd != nil {
 		one.sample = crowd.member(7)
 	}

@@ -71,13 +71,14 @@ type zone struct {
 	hosts   []string     // its addresses, where they are few
 	pool    netip.Prefix // else its addresses are drawn from here
 	size    int          // how many of the pool occur
+	grows   bool         // more of them do where more records are asked for
 	windows bool
 	service string // AWS service that owns the addresses, as pkt_dst_aws_service says
 }
 
 var zones = []zone{
-	{name: "@internet", title: "인터넷", allow: "0.0.0.0/0", pool: netip.MustParsePrefix("198.18.0.0/15"), size: 5000},
-	{name: "@internet6", title: "인터넷 IPv6", allow: "::/0", pool: netip.MustParsePrefix("2001:db8:ffff::/64"), size: 1000},
+	{name: "@internet", title: "인터넷", allow: "0.0.0.0/0", pool: netip.MustParsePrefix("198.18.0.0/15"), size: 1500, grows: true},
+	{name: "@internet6", title: "인터넷 IPv6", allow: "::/0", pool: netip.MustParsePrefix("2001:db8:ffff::/64"), size: 300, grows: true},
 	{name: "@scanner", title: "스캐너", hosts: []string{
 		"192.0.2.7", "192.0.2.23", "192.0.2.41", "192.0.2.66", "192.0.2.90", "192.0.2.113", "192.0.2.140",
 		"192.0.2.177", "192.0.2.201", "192.0.2.234", "203.0.113.200", "203.0.113.222"}},

@@ -5,7 +5,7 @@ import "math"
 // plan works out how much busier or quieter than its table the bank must be to
 // leave about as many records as asked for, and each pair's load hour by hour.
 func (g *generator) plan() {
-	cal := calendar{g.first, g.last}
+	cal := calendar{g.first}
 	back := int64(0)
 	for i := range g.people.pairs {
 		back = max(back, g.people.pairs[i].call.when.lookback(g.interval))
@@ -32,6 +32,12 @@ func (g *generator) plan() {
 	for i := range g.people.pairs {
 		p := &g.people.pairs[i]
 		p.loads = g.loads[p.call]
+		if z := p.crowd; z != nil {
+			p.crowdSize = z.size
+			if z.grows {
+				p.crowdSize = int(min(max(g.opt.Records/defaultRecords, 1)*int64(z.size), 100_000))
+			}
+		}
 	}
 }
 
@@ -43,7 +49,7 @@ func (g *generator) expect() (jobs, rest float64) {
 		for _, l := range g.loads[p.call][g.first-g.loadFrom:] {
 			sum += l
 		}
-		sum *= p.perConnection(g.interval) * p.weight * float64(g.parallel(p))
+		sum *= p.perConnection(g.interval) * float64(g.parallel(p))
 		if p.call.when.job() {
 			jobs += sum
 		} else {
@@ -100,7 +106,7 @@ func (g *generator) parallel(p *pair) int {
 // load is how many connections of a pair are to be expected in an hour; of a
 // long connection, how many bursts.
 func (g *generator) load(p *pair, hour int64) float64 {
-	l := p.loads[max(0, min(hour, g.last-1)-g.loadFrom)] * p.weight
+	l := p.loads[max(0, min(hour, g.last-1)-g.loadFrom)]
 	if p.call.when.job() {
 		return l
 	}

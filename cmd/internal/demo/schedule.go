@@ -54,7 +54,7 @@ func (s *schedule) lookback(interval int64) int64 {
 }
 
 // calendar answers what the bank's clock says of an hour, counted from 1970.
-type calendar struct{ first, last int64 } // the window's hours, last exclusive
+type calendar struct{ first int64 } // the window's first hour
 
 // holidays are the Korean public holidays of 2026's second half, month and day.
 var holidays = map[[2]int]bool{

@@ -87,6 +87,13 @@ func compareRules(t *testing.T, res topology.Resources, s *topology.Snapshot, id
 			t.Errorf("%s has %d rules, want %d", g.Name, len(have.Rules), len(g.Rules))
 		}
 	}
+	compareACLs(t, res, s, ids)
+	compareInterfaces(t, res, s, ids)
+}
+
+// compareACLs compares every ACL's entries and subnets.
+func compareACLs(t *testing.T, res topology.Resources, s *topology.Snapshot, ids motoaccount.IDs) {
+	t.Helper()
 	for _, a := range res.NetworkACLs {
 		have, ok := s.NetworkACL(ids[a.ID])
 		if !ok {
@@ -111,6 +118,11 @@ func compareRules(t *testing.T, res topology.Resources, s *topology.Snapshot, id
 			}
 		}
 	}
+}
+
+// compareInterfaces compares the ENIs' addresses, roles and groups.
+func compareInterfaces(t *testing.T, res topology.Resources, s *topology.Snapshot, ids motoaccount.IDs) {
+	t.Helper()
 	for _, e := range res.Interfaces {
 		have, ok := s.Interface(ids[e.ID])
 		if !ok {
