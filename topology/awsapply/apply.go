@@ -188,7 +188,7 @@ func (r *run) step(ctx context.Context, i int, c changeset.Change) error {
 // make writes one change and puts it on record.
 func (r *run) make(ctx context.Context, c changeset.Change) (already bool, err error) {
 	p := placeOf(c)
-	if err := r.pace.wait(ctx, c.Kind+" "+p.account+" "+p.region); err != nil {
+	if err := r.pace.wait(ctx, c.Kind+" "+string(directionOf(c))+" "+p.account+" "+p.region); err != nil {
 		return false, err
 	}
 	if err := r.a.Journal.Append(journal.Record{Kind: journal.Start, Changeset: r.plan.Digest, Change: c.ID}); err != nil {

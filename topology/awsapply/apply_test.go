@@ -459,22 +459,6 @@ func TestOverQuotaAndWrongAccount(t *testing.T) {
 	}
 }
 
-func TestWritesArePaced(t *testing.T) {
-	c := newClock()
-	p := newPace(c)
-	for range 9 {
-		if err := p.wait(t.Context(), "sg-rule-add"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if c.slept != 2*time.Second {
-		t.Errorf("nine writes took %v; want two seconds at four a second", c.slept)
-	}
-	if err := p.wait(t.Context(), "sg-rule-remove"); err != nil || c.slept != 2*time.Second {
-		t.Errorf("another kind waited: %v, %v", c.slept, err)
-	}
-}
-
 func TestCheckWritesNothing(t *testing.T) {
 	f, j, p := newFake(today()), &memory{}, tighten(t, today())
 	if err := (&Applier{API: f, Journal: j, Clock: newClock()}).Check(t.Context(), p); err != nil {

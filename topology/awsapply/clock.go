@@ -28,28 +28,35 @@ func (systemClock) Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// writesPerSecond is how often one kind of write is made. EC2 refills five a
-// second for an account and Region (aws-facts 6.5), and others write as well.
-const writesPerSecond = 4
+// EC2 gives each account and Region a bucket of fifty calls of each API action
+// and refills five a second (EC2 developer guide, request throttling). Others write
+// as well, so that a run leaves them some of both.
+const (
+	writesAtOnce    = 40
+	writesPerSecond = 4
+)
 
-// pace spaces the calls of each kind.
+// pace spaces the calls of each API action.
 type pace struct {
 	clock Clock
-	next  map[string]time.Time
+	// free is when the action's bucket is full again, as far as this run knows.
+	free map[string]time.Time
 }
 
-func newPace(c Clock) *pace { return &pace{clock: c, next: map[string]time.Time{}} }
+func newPace(c Clock) *pace { return &pace{clock: c, free: map[string]time.Time{}} }
 
-// wait returns when a call of this kind may be made.
-func (p *pace) wait(ctx context.Context, kind string) error {
+// wait returns when a call of this action may be made.
+func (p *pace) wait(ctx context.Context, action string) error {
+	const one = time.Second / writesPerSecond
 	now := p.clock.Now()
-	at := p.next[kind]
-	if at.Before(now) {
-		at = now
+	free := p.free[action]
+	if free.Before(now) {
+		free = now
 	}
-	p.next[kind] = at.Add(time.Second / writesPerSecond)
-	if at.After(now) {
-		return p.clock.Sleep(ctx, at.Sub(now))
+	free = free.Add(one)
+	p.free[action] = free
+	if early := free.Sub(now) - writesAtOnce*one; early > 0 {
+		return p.clock.Sleep(ctx, early)
 	}
 	return ctx.Err()
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/flowcover/flowcover/topology"
 	"github.com/flowcover/flowcover/topology/changeset"
 )
 
@@ -118,4 +119,12 @@ func ids(changes []changeset.Change) []string {
 		out[i] = c.ID
 	}
 	return out
+}
+
+// directionOf says on which side of its resource a change is.
+func directionOf(c changeset.Change) topology.Direction {
+	if c.After != nil {
+		return c.After.Direction
+	}
+	return c.Before.Direction
 }

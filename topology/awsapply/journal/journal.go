@@ -55,6 +55,7 @@ type File struct {
 	file    *os.File
 	now     func() time.Time
 	records []Record
+	broken  error // a record that was not written whole: nothing may follow it
 }
 
 // Open opens or creates a journal. A last line that a crash cut short
@@ -137,8 +138,12 @@ func parse(name string, data []byte) (records []Record, whole int, err error) {
 // Records gives all records, oldest first.
 func (j *File) Records() []Record { return j.records }
 
-// Append writes a record and waits until it is on the disk.
+// Append writes a record and waits until it is on the disk. After an error the
+// file takes no more: it may end in half a record, which the next Open takes off.
 func (j *File) Append(r Record) error {
+	if j.broken != nil {
+		return j.broken
+	}
 	r.Format = Format
 	if j.now != nil {
 		r.Time = j.now().UTC().Format(time.RFC3339)
@@ -147,11 +152,13 @@ func (j *File) Append(r Record) error {
 	if err != nil {
 		return fmt.Errorf("writing the journal: %w", err)
 	}
-	if _, err := j.file.Write(append(line, '\n')); err != nil {
-		return fmt.Errorf("writing the journal: %w", err)
+	_, err = j.file.Write(append(line, '\n'))
+	if err == nil {
+		err = j.file.Sync()
 	}
-	if err := j.file.Sync(); err != nil {
-		return fmt.Errorf("writing the journal: %w", err)
+	if err != nil {
+		j.broken = fmt.Errorf("writing the journal: %w", err)
+		return j.broken
 	}
 	j.records = append(j.records, r)
 	return nil

@@ -99,6 +99,20 @@ func TestJournalThatIsNone(t *testing.T) {
 	}
 }
 
+func TestNothingFollowsABrokenRecord(t *testing.T) {
+	j, err := Open(filepath.Join(t.TempDir(), "j"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := j.file.Close(); err != nil { // the disk is gone
+		t.Fatal(err)
+	}
+	first := j.Append(Record{Kind: End, Changeset: "5e2d"})
+	if first == nil || j.Append(Record{Kind: End, Changeset: "5e2d"}) == nil || len(j.Records()) != 0 {
+		t.Errorf("error %v, records %v; want errors and no record", first, j.Records())
+	}
+}
+
 func FuzzJournal(f *testing.F) {
 	f.Add([]byte(`{"format":"flowcover.journal/1","kind":"end","changeset":"x"}` + "\n"))
 	f.Add([]byte(`{"format":"flowcover.journal/1","kind":"begin","changeset":"x","groups":[{"id":"sg-1","rules":[]}]}` + "\n{"))
