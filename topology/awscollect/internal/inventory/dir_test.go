@@ -300,6 +300,38 @@ func TestFromDirLeavesOutWhatIsGone(t *testing.T) {
 	}
 }
 
+// A peering attachment has one id at both gateways, each in its own Region.
+func TestFromDirTransitPeering(t *testing.T) {
+	tgw := func(id, region string) string {
+		return fmt.Sprintf(`{"TransitGateways": [{"TransitGatewayId": "%s", "OwnerId": "111111111111", "State": "available",
+			"TransitGatewayArn": "arn:aws:ec2:%s:111111111111:transit-gateway/%s"}]}`, id, region, id)
+	}
+	side := func(id, other, table string) string {
+		return fmt.Sprintf(`{"TransitGatewayAttachments": [{"TransitGatewayAttachmentId": "tgw-attach-p", "TransitGatewayId": "%s", "TransitGatewayOwnerId": "111111111111",
+			"ResourceType": "peering", "ResourceId": "%s", "ResourceOwnerId": "111111111111", "State": "available",
+			"Association": {"TransitGatewayRouteTableId": "%s", "State": "associated"}}]}`, id, other, table)
+	}
+	peering := `{"TransitGatewayPeeringAttachments": [{"TransitGatewayAttachmentId": "tgw-attach-p", "State": "available",
+		"RequesterTgwInfo": {"TransitGatewayId": "tgw-1", "OwnerId": "111111111111", "Region": "ap-northeast-2"},
+		"AccepterTgwInfo": {"TransitGatewayId": "tgw-2", "OwnerId": "111111111111", "Region": "us-east-1"}}]}`
+	r, _ := readDir(t, account("1/t.json", tgw("tgw-1", "ap-northeast-2"), "2/t.json", tgw("tgw-2", "us-east-1"),
+		"1/a.json", side("tgw-1", "tgw-2", "tgw-rtb-1"), "2/a.json", side("tgw-2", "tgw-1", "tgw-rtb-2"), "1/p.json", peering, "2/p.json", peering))
+	if len(r.Attachments) != 2 {
+		t.Fatalf("attachments %+v; want one at each gateway", r.Attachments)
+	}
+	for i, want := range []struct{ tgw, other, region, table string }{{"tgw-1", "tgw-2", "ap-northeast-2", "tgw-rtb-1"}, {"tgw-2", "tgw-1", "us-east-1", "tgw-rtb-2"}} {
+		a := r.Attachments[i]
+		if a.TransitGateway != want.tgw || a.Resource != want.other || a.Region != want.region || a.RouteTable != want.table || a.PeerAttachment != "tgw-attach-p" {
+			t.Errorf("attachment %+v, want %+v", a, want)
+		}
+	}
+	// Where only the peering call was made, the gateways that are known get it.
+	r, _ = readDir(t, account("1/t.json", tgw("tgw-1", "ap-northeast-2"), "1/p.json", peering))
+	if len(r.Attachments) != 1 || r.Attachments[0].TransitGateway != "tgw-1" || r.Attachments[0].Resource != "tgw-2" {
+		t.Errorf("attachments %+v; want the one at the known gateway", r.Attachments)
+	}
+}
+
 func FuzzFile(f *testing.F) {
 	for _, s := range []string{vpcsJSON, subnetsJSON, groupsJSON, tablesJSON, tgwsJSON, routesJSON, `{"Vpcs": [{"VpcId": null}], "NotRead": [{}]}`,
 		`{"TransitGatewayPropagations": [{"TransitGatewayRouteTablePropagations": []}]}`, `{"Quota": {"Value": 1e99}}`, utf16LE(`{"Vpcs": []}`), `{"a":1}{`,
