@@ -24,7 +24,7 @@ type groupList struct {
 	g     *topology.SecurityGroup
 	dir   topology.Direction
 	quota int
-	live  *netset.Set // approved cells that today's rules carry
+	index *liveIndex // of the approved cells that today's rules carry
 	keep  []topology.SecurityGroupRule
 	add   []plannedRule
 	drop  []topology.SecurityGroupRule
@@ -83,7 +83,12 @@ func newGroupList(s *topology.Snapshot, g *topology.SecurityGroup, rs []*target.
 	}
 	slices.SortFunc(l.add, func(a, b plannedRule) int { return compareRules(a.SecurityGroupRule, b.SecurityGroupRule) })
 	slices.SortFunc(l.drop, compareRules)
-	l.live = netset.Of(cells...).Intersect(s.GroupOpens(g.ID, l.dir))
+	live := netset.Of(cells...).Intersect(s.GroupOpens(g.ID, l.dir))
+	rules := append(slices.Clone(l.keep), l.drop...)
+	for _, p := range l.add {
+		rules = append(rules, p.SecurityGroupRule)
+	}
+	l.index = newLiveIndex(live, rules, func(r topology.SecurityGroupRule) *netset.Set { return s.RuleOpens(g, r) })
 	return l, nil
 }
 
@@ -189,15 +194,15 @@ func (l *groupList) nextAdd(state []topology.SecurityGroupRule, adds []plannedRu
 	if n := l.counts(all); n[0] <= limit[0] && n[1] <= limit[1] {
 		return 0
 	}
+	now := l.index.carriedBy(state)
 	best, most := -1, -1
 	for i, a := range adds {
 		if !l.fits(state, a.SecurityGroupRule, limit) {
 			continue
 		}
-		next := append(slices.Clone(state), a.SecurityGroupRule)
 		spare := 0
 		for _, d := range drops {
-			if l.carriedWithout(next, d) {
+			if l.index.without(now, d, l.index.of[a.Key()]) {
 				spare++
 			}
 		}
@@ -211,30 +216,17 @@ func (l *groupList) nextAdd(state []topology.SecurityGroupRule, adds []plannedRu
 // spare finds a rule to drop that no live flow needs and whose place helps to
 // add next, -1 if there is none.
 func (l *groupList) spare(state, drops []topology.SecurityGroupRule, next topology.SecurityGroupRule) int {
+	now := l.index.carriedBy(state)
 	for i, d := range drops {
 		helps := false
 		for _, v6 := range []bool{false, true} {
 			helps = helps || target.RulePrice(l.s, d, v6) > 0 && target.RulePrice(l.s, next, v6) > 0
 		}
-		if helps && l.carriedWithout(state, d) {
+		if helps && l.index.without(now, d, nil) {
 			return i
 		}
 	}
 	return -1
-}
-
-// carriedWithout says whether the rest of the rules carry every live flow of d.
-func (l *groupList) carriedWithout(state []topology.SecurityGroupRule, d topology.SecurityGroupRule) bool {
-	need := l.live.Intersect(l.s.RuleOpens(l.g, d))
-	for _, r := range state {
-		if need.IsEmpty() {
-			return true
-		}
-		if r.Key() != d.Key() {
-			need = need.Subtract(l.s.RuleOpens(l.g, r))
-		}
-	}
-	return need.IsEmpty()
 }
 
 func without(state []topology.SecurityGroupRule, d topology.SecurityGroupRule) []topology.SecurityGroupRule {
