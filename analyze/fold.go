@@ -298,7 +298,7 @@ type orphan struct {
 }
 
 func (s *settler) foldMiddles(b *flowSet) []Finding {
-	if !slices.ContainsFunc(s.rows, func(r srow) bool { return r.middle }) {
+	if !slices.ContainsFunc(s.rows, func(r srow) bool { return r.middle || r.translated }) {
 		return nil
 	}
 	ends := map[middleKey][]int32{}
@@ -320,7 +320,7 @@ func (s *settler) foldMiddles(b *flowSet) []Finding {
 		}
 		through[outsideLeg{r.ENI, r.Local, r.Protocol, r.LocalPort}] = true
 		k := r.middleKey()
-		if is := ends[k]; len(is) > 0 {
+		if is := endsOf(ends, r, k); len(is) > 0 {
 			for _, i := range is {
 				b.flow(i).seen(r.Row)
 				b.flow(i).MiddleRecords += r.Records
@@ -337,13 +337,33 @@ func (s *settler) foldMiddles(b *flowSet) []Finding {
 	return append(s.addOrphans(b, orphans), s.translatedLegs(through)...)
 }
 
+// endsOf finds the flows of the row's ends; where the ends were settled the
+// other way, they know better.
+func endsOf(ends map[middleKey][]int32, r *srow, k middleKey) []int32 {
+	if is := ends[k]; len(is) > 0 {
+		return is
+	}
+	if !r.Protocol.HasPorts() || r.LocalPort == r.PeerPort {
+		return ends[r.pairKey()]
+	}
+	if r.LocalPort != NoPort && r.PeerPort != NoPort && r.chosen != Unsettled {
+		return ends[middleKey{r.opening(opposite(r.chosen)), Out, r.Action}]
+	}
+	return nil
+}
+
+// pairKey is the row's key without a direction.
+func (r *srow) pairKey() middleKey {
+	port := NoPort
+	if r.Protocol.HasPorts() && r.LocalPort == r.PeerPort {
+		port = r.LocalPort
+	}
+	return unsettledKey(r.Local, r.Peer, r.Protocol, port, r.Action)
+}
+
 func (r *srow) middleKey() middleKey {
 	if r.chosen == Unsettled {
-		port := NoPort
-		if r.Protocol.HasPorts() && r.LocalPort == r.PeerPort {
-			port = r.LocalPort
-		}
-		return unsettledKey(r.Local, r.Peer, r.Protocol, port, r.Action)
+		return r.pairKey()
 	}
 	return middleKey{r.opening(r.chosen), Out, r.Action}
 }
@@ -479,12 +499,17 @@ func (s *settler) endAt(a netip.Addr, middle string) *topology.NetworkInterface 
 	return out
 }
 
-// translatedLegs reports traffic of a NAT's own address that belongs to no
-// connection through it: scans of its public address, mostly.
+// translatedLegs reports traffic of a forwarding ENI's own address: of a NAT's
+// what belongs to no connection through it, scans of its public address mostly.
 func (s *settler) translatedLegs(through map[outsideLeg]bool) []Finding {
-	stray := map[string]int64{}
+	stray, standIns := map[string]int64{}, map[string]int64{}
 	for i := range s.rows {
-		if r := &s.rows[i]; r.translated && !through[outsideLeg{r.ENI, r.Peer, r.Protocol, r.PeerPort}] {
+		r := &s.rows[i]
+		switch {
+		case !r.translated || through[outsideLeg{r.ENI, r.Peer, r.Protocol, r.PeerPort}]:
+		case r.role.forwards && !r.role.nat:
+			standIns[r.ENI] += r.Records
+		default:
 			stray[r.ENI] += r.Records
 		}
 	}
@@ -492,6 +517,10 @@ func (s *settler) translatedLegs(through map[outsideLeg]bool) []Finding {
 	for _, id := range sortedKeys(stray, strings.Compare) {
 		found = append(found, Finding{Kind: "nat-own-address", Severity: "info", Resource: id, Message: fmt.Sprintf(
 			"%d records of the NAT's own address belong to no connection through it; they make no rule", stray[id])})
+	}
+	for _, id := range sortedKeys(standIns, strings.Compare) {
+		found = append(found, Finding{Kind: "stand-in-address", Severity: "info", Resource: id, Message: fmt.Sprintf(
+			"%d records name this forwarding ENI's own address in place of an end's (a log without pkt_ fields); the ends' own records tell, these make no rule", standIns[id])})
 	}
 	return found
 }

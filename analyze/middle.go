@@ -14,8 +14,9 @@ type eniRole struct {
 	iface    *topology.NetworkInterface
 	forwards bool // every row of it
 	nat      bool
-	subnet   []netip.Prefix // of an ENI in no snapshot, where its subnet is known
-	instance bool           // the logs name an instance
+	subnet   []netip.Prefix      // of an ENI in no snapshot, where its subnet is known
+	instance bool                // the logs name an instance
+	hops     map[netip.Addr]bool // its own addresses, as its records show them
 }
 
 // outsideLeg is a service that an ENI's foreign rows lead to.
@@ -41,7 +42,13 @@ func (s *settler) markMiddles() {
 		r.role = role
 		s.turn(r, role)
 		foreign := role.foreign(r.Row)
+		if foreign {
+			role.hops[r.HopLocal] = true
+		}
 		r.middle = role.forwards || foreign
+		if r.middle {
+			s.middles[r.ENI] = true
+		}
 		if foreign {
 			legs[outsideLeg{r.ENI, r.Local, r.Protocol, r.LocalPort}] = true
 		}
@@ -50,7 +57,7 @@ func (s *settler) markMiddles() {
 	for i := range s.rows {
 		r := &s.rows[i]
 		role := r.role
-		if (len(legs) == 0 && !role.nat) || role.foreign(r.Row) || noENI(r.ENI) {
+		if (len(legs) == 0 && !role.forwards) || role.foreign(r.Row) || noENI(r.ENI) {
 			continue
 		}
 		leg := outsideLeg{r.ENI, r.Peer, r.Protocol, r.PeerPort}
@@ -58,6 +65,8 @@ func (s *settler) markMiddles() {
 		case role.nat:
 			r.translated = true
 			translating[leg] = true
+		case role.forwards && role.ownEnd(r.Row):
+			r.translated = true // a log without pkt_ fields shows the ENI's own address
 		case !role.forwards && legs[leg]:
 			r.middle, r.translated = true, true
 			translating[leg] = true
@@ -80,7 +89,7 @@ func noENI(id string) bool { return id == "" || id == "-" }
 func (s *settler) role(r *Row) *eniRole {
 	i, _ := s.w.iface(r.ENI)
 	kind := s.w.kind(r.ENI, r.InterfaceType)
-	role := &eniRole{iface: i, forwards: forwards(kind) || noENI(r.ENI), nat: isNAT(kind) || noENI(r.ENI)}
+	role := &eniRole{iface: i, hops: map[netip.Addr]bool{}, forwards: forwards(kind) || noENI(r.ENI), nat: isNAT(kind) || noENI(r.ENI)}
 	h := s.w.hours[r.ENI]
 	role.instance = strings.HasPrefix(h.Instance, "i-")
 	for _, sn := range s.w.snaps {
@@ -114,6 +123,15 @@ func (e *eniRole) foreign(r *Row) bool {
 	}
 	p, err := r.HopLocal.Prefix(bits)
 	return err != nil || !p.Contains(r.Local)
+}
+
+// ownEnd says whether the forwarding ENI's own address is one of the row's ends.
+// Where no snapshot knows its addresses, the hop addresses of its rows are its own.
+func (e *eniRole) ownEnd(r *Row) bool {
+	if e.iface != nil {
+		return owns(e.iface, r.Local) || owns(e.iface, r.Peer)
+	}
+	return e.hops[r.Local] || e.hops[r.Peer]
 }
 
 // turn puts the ENI's own address on the local side where the rollup, which

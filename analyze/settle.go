@@ -26,7 +26,7 @@ import (
 // today's rules decide: if they admit it one way, that way; if both ways, it is
 // reported both ways, each flow with all the counts, so that no rule which
 // carries it today is lost; if neither, it stays unsettled. The same holds
-// where both ports are equal. A log without ports or protocol gives a flow of
+// where both ports are equal; there one way alone counts before any guess. A log without ports or protocol gives a flow of
 // addresses: shown, never a rule.
 //
 // Rows and flows need no order; the flows come sorted by key.
@@ -43,7 +43,7 @@ type srow struct {
 	*Row
 	role       *eniRole
 	middle     bool // its ENI only forwards it
-	translated bool // a NAT's own address is one of its ends
+	translated bool // the forwarding ENI's own address stands in for one of its ends
 	both       bool // nothing tells and rules admit both ways
 	chosen     Side
 	how        Method
@@ -60,6 +60,7 @@ type settler struct {
 	set       *listeners
 	fan       *fan
 	ways      map[conversation]uint8
+	middles   map[string]bool // ENIs with a row that they only forward
 }
 
 // opening is a settled service: opener, responder and the responder's port.
@@ -108,10 +109,10 @@ func newSettler(rows []Row, ev Evidence) *settler {
 	s := &settler{
 		w: newWorld(ev.Snapshots, ev.Hours), ev: ev, rows: make([]srow, len(rows)),
 		opened: map[opening]bool{}, listening: map[socket]bool{}, natInside: map[pair]bool{},
-		fan: newFan(), ways: map[conversation]uint8{},
+		fan: newFan(), ways: map[conversation]uint8{}, middles: map[string]bool{},
 	}
 	for i := range rows {
-		r := &rows[i]
+		r := unfolded(&rows[i])
 		s.rows[i] = srow{Row: r, chosen: r.Side, how: r.Method}
 		if r.Side != In && r.Side != Out {
 			s.rows[i].chosen, s.rows[i].how = Unsettled, MethodNone
@@ -130,6 +131,22 @@ func newSettler(rows []Row, ev Evidence) *settler {
 	return s
 }
 
+// unfolded gives an unsettled row back the port that was folded away, where it
+// was one and the same all along (a DNS server that asks from port 53).
+func unfolded(r *Row) *Row {
+	if r.Side == In || r.Side == Out || r.OpenerPortLow == NoPort || r.OpenerPortLow != r.OpenerPortHigh ||
+		(r.LocalPort == NoPort) == (r.PeerPort == NoPort) {
+		return r
+	}
+	u := *r
+	if u.LocalPort == NoPort {
+		u.LocalPort = u.OpenerPortLow
+	} else {
+		u.PeerPort = u.OpenerPortLow
+	}
+	return &u
+}
+
 // note takes the facts that other rows may be settled by from a row.
 func (s *settler) note(r *srow) {
 	if r.chosen != Unsettled {
@@ -145,11 +162,31 @@ func (s *settler) note(r *srow) {
 	if r.Protocol.HasPorts() {
 		s.fan.add(r.Row)
 	}
-	s.ways[s.conversation(r)] |= way(r.Row)
+	k, turned := s.conversation(r.Row)
+	s.ways[k] |= way(r.Row, turned)
 }
 
-func (s *settler) conversation(r *srow) conversation {
-	return conversation{r.ENI, r.localSocket(), r.peerSocket()}
+// conversation gives the row's conversation, and whether the row sees it turned
+// round. Of ENIs in the middle each may see one direction only, so that all of
+// them together are one observer, of the ends in order.
+func (s *settler) conversation(r *Row) (conversation, bool) {
+	k := conversation{r.ENI, r.localSocket(), r.peerSocket()}
+	if !s.middles[r.ENI] {
+		return k, false
+	}
+	k.eni = ""
+	if compareSockets(k.peer, k.local) < 0 {
+		k.local, k.peer = k.peer, k.local
+		return k, true
+	}
+	return k, false
+}
+
+func compareSockets(a, b socket) int {
+	if c := a.addr.Compare(b.addr); c != 0 {
+		return c
+	}
+	return int(a.port) - int(b.port)
 }
 
 const (
@@ -159,11 +196,14 @@ const (
 	rejectOut
 )
 
-func way(r *Row) uint8 {
+func way(r *Row, turned bool) uint8 {
 	var w uint8
 	in, out := acceptIn, acceptOut
 	if r.Action == Reject {
 		in, out = rejectIn, rejectOut
+	}
+	if turned {
+		in, out = out, in
 	}
 	if r.PacketsIn > 0 {
 		w |= in
@@ -185,6 +225,7 @@ var cascade = []step{
 	{MethodCapture, (*settler).byCapture},
 	{MethodNAT, (*settler).byNAT},
 	{MethodListener, (*settler).byListener},
+	{MethodRules, (*settler).byRulesOfEqualPorts},
 	{MethodFanIn, (*settler).byFan},
 	{MethodOneWay, (*settler).byOneWay},
 	{MethodPorts, (*settler).byService},
@@ -265,6 +306,9 @@ func (s *settler) byListener(r *Row) Side {
 	if side := r.sockets(func(k socket) bool { return s.listening[k] }); side != Unsettled {
 		return side
 	}
+	if r.LocalPort == r.PeerPort {
+		return Unsettled // both listen, by the number: rules are asked who may
+	}
 	in, out := s.set.width(r.opening(In)), s.set.width(r.opening(Out))
 	if r.LocalPort == NoPort {
 		in = 0
@@ -273,6 +317,15 @@ func (s *settler) byListener(r *Row) Side {
 		out = 0
 	}
 	return either(in > 0 && (out == 0 || in < out), out > 0 && (in == 0 || out < in))
+}
+
+// byRulesOfEqualPorts: two DNS or NTP servers both listen on the port; today's
+// rules often let only one of them ask.
+func (s *settler) byRulesOfEqualPorts(r *Row) Side {
+	if !r.hasPorts() || r.LocalPort != r.PeerPort || s.middles[r.ENI] {
+		return Unsettled
+	}
+	return either(s.byRules(r))
 }
 
 func (s *settler) byFan(r *Row) Side {
@@ -293,12 +346,16 @@ func (s *settler) byOneWay(r *Row) Side {
 	if r.Protocol == netset.TCP {
 		return Unsettled
 	}
-	w := s.ways[conversation{r.ENI, r.localSocket(), r.peerSocket()}]
+	k, turned := s.conversation(r)
+	w := s.ways[k]
 	in, out := w&acceptIn != 0, w&acceptOut != 0
 	if !in && !out {
 		in, out = w&rejectIn != 0, w&rejectOut != 0
 	}
 	side := either(in, out)
+	if turned {
+		side = opposite(side)
+	}
 	if side != Unsettled && s.byService(r) != Unsettled && s.byService(r) != side {
 		return Unsettled // a lone answer: its request was not logged
 	}

@@ -117,6 +117,11 @@ func TestCascade(t *testing.T) {
 		{"a user port against an ephemeral one", []Row{row("eni-web1", un, netset.TCP, "10.0.1.5", 7123, "10.9.0.9", 51000)}, nil, In, 7123, MethodPorts, 1},
 		{"the lower of two", []Row{row("eni-web1", un, netset.TCP, "10.0.1.5", 51001, "10.9.0.9", 51000)}, nil, Out, 51000, MethodLower, 1},
 		{"equal ports that egress alone admits", []Row{row("eni-web1", un, netset.UDP, "10.0.1.5", 123, "10.9.0.9", 123)}, nil, Out, 123, MethodRules, 1},
+		{"equal ports, one folded away", []Row{func() Row {
+			r := row("eni-web1", un, netset.UDP, "10.0.1.5", NoPort, "10.9.0.9", 53)
+			r.OpenerPortLow, r.OpenerPortHigh = 53, 53
+			return r
+		}()}, nil, Out, 53, MethodRules, 1},
 		{"equal ports that nothing admits", []Row{row("eni-rds", un, netset.UDP, "10.0.2.50", 123, "10.9.0.9", 123)}, nil, Unsettled, 123, MethodNone, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -210,6 +215,35 @@ func TestMiddleFolds(t *testing.T) {
 		if !c.SeenInMiddle || c.Side != In {
 			t.Errorf("flow of the middle alone: %+v", c)
 		}
+	}
+}
+
+// Each ENI between the ends may see one direction only: no sign of one-way traffic.
+func TestMiddleSeesOneDirection(t *testing.T) {
+	there := row("eni-tgw", Unsettled, netset.UDP, "10.60.0.1", 7000, "10.0.1.5", 7001)
+	there.HopLocal, there.HopPeer, there.PacketsOut = addr("10.0.3.4"), there.Peer, 0
+	back := there
+	back.ENI, back.InterfaceType, back.PacketsIn, back.PacketsOut = "eni-tgw2", "transit_gateway", 0, 10
+	end := row("eni-web1", Unsettled, netset.UDP, "10.0.1.5", 7001, "10.60.0.1", 7000)
+	f := oneFlow(t, first(Settle([]Row{there, back, end}, evidence(t))))
+	if f.Side != Out || f.Port != 7000 || f.Method != MethodLower || f.MiddleRecords != 4 {
+		t.Errorf("%+v", f)
+	}
+	back.PacketsIn, back.PacketsOut = 10, 0 // now the middle as a whole saw one way only
+	flows, _ := Settle([]Row{there, back}, evidence(t))
+	if f := byText(t, flows, "eni-web1", "10.0.1.5 -> 10.60.0.1 udp/7000", Accept); f.Method != MethodOneWay || !f.SeenInMiddle {
+		t.Errorf("%+v", f)
+	}
+}
+
+// A log without pkt_ fields shows a transit gateway ENI's own address: it stands
+// in for an end and makes no flow.
+func TestStandInAddress(t *testing.T) {
+	r := row("eni-tgw", Unsettled, netset.TCP, "10.0.3.4", 8080, "10.0.1.5", 51000)
+	r.HasFlags = false
+	flows, found := Settle([]Row{r, row("eni-web1", Out, netset.TCP, "10.0.1.5", NoPort, "10.60.0.1", 8080)}, evidence(t))
+	if f := oneFlow(t, flows); f.MiddleRecords != 0 || !hasKind(found, "stand-in-address") {
+		t.Errorf("%+v %v", f, found)
 	}
 }
 
