@@ -36,6 +36,9 @@ type Applier struct {
 	Clock    Clock      // nil: the machine's
 	// SettleLimit is how long to wait for EC2 to show the rules; 0: five minutes.
 	SettleLimit time.Duration
+	// WritesPerSecond is how often each API action is called once EC2's bucket
+	// for it is empty; 0: four, of the five that EC2 refills.
+	WritesPerSecond int
 }
 
 // Apply makes the approved changes with the machine's clock. See [Applier.Apply].
@@ -103,7 +106,7 @@ func (a *Applier) prepare(ctx context.Context, plan Plan) (*run, error) {
 		return nil, err
 	}
 	r := &run{
-		a: a, plan: plan, changes: changes, clients: map[place]EC2{}, pace: newPace(a.Clock),
+		a: a, plan: plan, changes: changes, clients: map[place]EC2{}, pace: newPace(a.Clock, a.WritesPerSecond),
 		baselines: map[place]state{}, current: map[place]state{}, done: map[string]bool{},
 		report: Report{Changes: len(changes), Rules: map[string]string{}},
 	}

@@ -39,23 +39,29 @@ const (
 // pace spaces the calls of each API action.
 type pace struct {
 	clock Clock
+	one   time.Duration // between two writes
 	// free is when the action's bucket is full again, as far as this run knows.
 	free map[string]time.Time
 }
 
-func newPace(c Clock) *pace { return &pace{clock: c, free: map[string]time.Time{}} }
+// newPace makes one of so many writes a second; 0: writesPerSecond.
+func newPace(c Clock, perSecond int) *pace {
+	if perSecond <= 0 {
+		perSecond = writesPerSecond
+	}
+	return &pace{clock: c, one: time.Second / time.Duration(perSecond), free: map[string]time.Time{}}
+}
 
 // wait returns when a call of this action may be made.
 func (p *pace) wait(ctx context.Context, action string) error {
-	const one = time.Second / writesPerSecond
 	now := p.clock.Now()
 	free := p.free[action]
 	if free.Before(now) {
 		free = now
 	}
-	free = free.Add(one)
+	free = free.Add(p.one)
 	p.free[action] = free
-	if early := free.Sub(now) - writesAtOnce*one; early > 0 {
+	if early := free.Sub(now) - writesAtOnce*p.one; early > 0 {
 		return p.clock.Sleep(ctx, early)
 	}
 	return ctx.Err()

@@ -8,7 +8,7 @@ import (
 // A bucket of forty writes is there at once, then four come each second.
 func TestWritesArePaced(t *testing.T) {
 	c := newClock()
-	p := newPace(c)
+	p := newPace(c, 0)
 	write := func(action string, n int, want time.Duration) {
 		t.Helper()
 		for range n {
@@ -26,4 +26,6 @@ func TestWritesArePaced(t *testing.T) {
 	c.now = c.now.Add(time.Second)
 	write("add", 4, 2*time.Second)
 	write("add", 4, 3*time.Second)
+	p = newPace(c, 20)
+	write("add", 60, 4*time.Second)
 }
