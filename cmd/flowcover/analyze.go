@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -55,6 +56,7 @@ func analyzeVerb() command.Verb {
 			"flowcover analyze --logs s3://logs/vpc --snapshot snapshot.json --since 2026-09-01 --until 2026-10-01 --timezone Asia/Seoul --state state",
 			"flowcover analyze --logs logs/ --captures captures/ --since 30d --state s3://audit/flowcover --json",
 		},
+		Grace: time.Minute, // the query engine stops and tidies up
 		Exits: []int{codeUnreadable},
 		Flags: flags,
 		New:   newAnalyze,

@@ -30,13 +30,14 @@ type applyRun struct {
 	snapshot       string
 	roles          []string
 	endpoint       string
+	perSecond      int
 	json           bool
 }
 
 func applyVerb() command.Verb {
 	return command.Verb{
 		Name: "apply", Summary: "make the approved changes in AWS, in an order that cuts no live flow",
-		Args: "CHANGESET", MinArgs: 1, MaxArgs: 1,
+		Args: "CHANGESET", MinArgs: 1, MaxArgs: 1, Patient: true,
 		About: "Reads the reviews beside the changeset, or those named with --review. Refuses, in this order: unsigned, signer unknown, " +
 			"expired, changed after signing, the author alone approves, the account changed, already applied. A change is made when somebody " +
 			"approved it, nobody rejected it, and all that it requires is made. Each step is written to CHANGESET.journal.jsonl beside " +
@@ -55,14 +56,18 @@ func applyVerb() command.Verb {
 			{Name: "snapshot", Hint: "FILE", Usage: "with --dry-run: check against this snapshot and call nobody"},
 			{Name: "role-arn", Hint: "ARN", Type: command.Strings, Kind: config.List, Key: "role-arn", Usage: "assume this role; one for each account"},
 			endpointFlag(),
+			{Name: "writes-per-second", Hint: "N", Type: command.Int, Default: "4", Usage: "once EC2's burst is used up, of each kind of write; EC2 refills 5 for an account and Region, unless it was told to allow more"},
 			jsonFlag(),
 		},
 		New: func(c *cli.Context, e *command.Env) (command.Runner, error) {
 			a := &applyRun{
 				env: e, file: c.Args().First(), allowedSigners: expandHome(c.String("allowed-signers")), reviews: c.StringSlice("review"), dryRun: c.Bool("dry-run"),
 				snapshot: c.String("snapshot"), roles: list(c.StringSlice("role-arn")), endpoint: c.String("endpoint-url"), json: c.Bool("json"),
+				perSecond: c.Int("writes-per-second"),
 			}
 			switch {
+			case a.perSecond < 1 || a.perSecond > 1000:
+				return nil, fmt.Errorf("--writes-per-second %d: want 1 to 1000", a.perSecond)
 			case a.allowedSigners == "":
 				return nil, fmt.Errorf("--allowed-signers is missing; give the file that says who may approve")
 			case a.snapshot != "" && !a.dryRun:
@@ -299,7 +304,7 @@ func (a *applyRun) make(ctx context.Context, ok *approved, plan awsapply.Plan, c
 	}
 	defer func() { err = errors.Join(err, journal.Close()) }()
 	done := applyDone{state: map[string]string{}}
-	ap := awsapply.Applier{API: awsapply.NewSDK(configs...), Journal: journal, Progress: func(s awsapply.Step) {
+	ap := awsapply.Applier{API: awsapply.NewSDK(configs...), Journal: journal, WritesPerSecond: a.perSecond, Progress: func(s awsapply.Step) {
 		done.state[s.Change.ID] = stateMade
 		if s.Already {
 			done.state[s.Change.ID] = stateAlready

@@ -36,6 +36,7 @@ func demoVerb() command.Verb {
 			"flowcover demo --out big --days 90 --vpcs 6 --enis 400 --records 20000000",
 			"flowcover demo --logs-only --snapshot snapshot.json --out traffic",
 		},
+		Grace: time.Minute, // the query engine stops and tidies up
 		Exits: []int{codePromise},
 		Flags: []command.Flag{
 			{Name: "out", Short: "o", Hint: "DIR", Default: "flowcover-demo", Usage: "folder to write"},

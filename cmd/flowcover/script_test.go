@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -17,7 +18,13 @@ import (
 	"github.com/flowcover/flowcover/cmd/internal/command"
 )
 
+// asProgram makes the test binary be flowcover: for tests that send it signals.
+const asProgram = "FLOWCOVER_TEST_AS_PROGRAM"
+
 func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+	}
 	testscript.Main(m, map[string]func(){"flowcover": main})
 }
 
@@ -109,6 +116,38 @@ func cmdKeygen(ts *testscript.TestScript, neg bool, args []string) {
 	_, err = fmt.Fprintf(f, "%s %s", args[1], pub)
 	ts.Check(err)
 	ts.Check(f.Close())
+}
+
+// TestSignals: the exit code says which signal stopped it. The program blocks
+// on a pipe, so it is known to be running when the signal comes.
+func TestSignals(t *testing.T) {
+	for sig, want := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143} {
+		pipe := filepath.Join(t.TempDir(), "pipe")
+		if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command(os.Args[0], "show", pipe)
+		cmd.Env = append(os.Environ(), asProgram+"=1")
+		var errs strings.Builder
+		cmd.Stderr = &errs
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		w, err := os.OpenFile(pipe, os.O_WRONLY, 0) // returns when the program reads
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Process.Signal(sig); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait()
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+		if got := cmd.ProcessState.ExitCode(); got != want || !strings.Contains(errs.String(), "stopped by") {
+			t.Errorf("%v: exit status %d, want %d\n%s", sig, got, want, errs.String())
+		}
+	}
 }
 
 // TestEveryVerbIsDocumented: an example, a summary, and exit codes that the

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -35,6 +37,10 @@ type Verb struct {
 	// New makes the runner. Its errors are the user's: exit code 2.
 	New    func(c *cli.Context, e *Env) (Runner, error)
 	Hidden bool
+	// Patient: when told to stop it is waited for, however long it takes to
+	// come to a good end. Others are left behind after Grace; 0: App.Grace.
+	Patient bool
+	Grace   time.Duration
 }
 
 // Exit is a line of the table of exit codes.
@@ -50,6 +56,8 @@ type App struct {
 	Exits                []Exit
 	// Code maps an error to an exit code: the program's one switch.
 	Code func(error) int
+	// Grace is how long a verb that is told to stop may take; 0: two seconds.
+	Grace time.Duration
 	// DefaultConfig is read if it is there and no --config says otherwise.
 	DefaultConfig string
 }
@@ -181,7 +189,7 @@ func (a *App) dispatch(ctx context.Context, verb Verb, line argv.Line, s Streams
 				return err
 			}
 			running = true
-			return r.Run(ctx)
+			return a.wait(ctx, verb, r)
 		},
 	}
 	app := &cli.App{
@@ -202,6 +210,29 @@ func (a *App) dispatch(ctx context.Context, verb Verb, line argv.Line, s Streams
 		return fmt.Errorf("%w: %w", context.Cause(ctx), err)
 	}
 	return err
+}
+
+// wait runs the verb. Not all work can be stopped half way; files are written
+// whole or not at all, so what does not stop in time can be left behind.
+func (a *App) wait(ctx context.Context, verb Verb, r Runner) error {
+	if verb.Patient {
+		return r.Run(ctx)
+	}
+	done := make(chan error, 1)
+	go func() { done <- r.Run(ctx) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	timer := time.NewTimer(cmp.Or(verb.Grace, a.Grace, 2*time.Second))
+	defer timer.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-timer.C:
+		return ctx.Err()
+	}
 }
 
 // plain takes the library's "parse error" apart into words for people.
@@ -253,7 +284,7 @@ func (a *App) configure(c *cli.Context, verb Verb) error {
 }
 
 // ownVariables are variables of the project that set no flag.
-var ownVariables = []string{"FLOWCOVER_CONFIG", "FLOWCOVER_MOTO_SERVER"}
+var ownVariables = []string{"FLOWCOVER_CONFIG", "FLOWCOVER_MOTO_SERVER", "FLOWCOVER_TEST_AS_PROGRAM"}
 
 // mentionVariables warns of FLOWCOVER_ variables that no verb reads: most are
 // misspelt, and would be passed over in silence.

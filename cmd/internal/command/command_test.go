@@ -226,6 +226,23 @@ func TestSignalsGiveTheirExitCode(t *testing.T) {
 	}
 }
 
+func TestWorkThatDoesNotStopIsLeftBehind(t *testing.T) {
+	t.Chdir(t.TempDir())
+	never := make(chan struct{})
+	t.Cleanup(func() { close(never) })
+	ctx, cancel := context.WithCancelCause(context.Background())
+	a := toy(func(context.Context, *Env) error {
+		cancel(Stopped{2})
+		<-never
+		return nil
+	})
+	a.Grace = time.Millisecond
+	var out, errs bytes.Buffer
+	if code := a.Main(ctx, []string{"flowcover", "say"}, Streams{strings.NewReader(""), &out, &errs}); code != 130 {
+		t.Errorf("%d %q", code, errs.String())
+	}
+}
+
 func TestErrorsCanBeJSON(t *testing.T) {
 	t.Chdir(t.TempDir())
 	a := toy(func(_ context.Context, e *Env) error {
