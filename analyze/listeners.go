@@ -47,17 +47,7 @@ func Listeners(s *topology.Snapshot) []Listener {
 			byENI(e.ENIs, netset.TCP, 443, "interface endpoint") // AWS's own services; others take any port
 		}
 	}
-	balancers := map[string][]string{}
-	databases := map[string][]string{} // VPC -> ENIs
-	for _, i := range r.Interfaces {
-		switch {
-		case strings.HasPrefix(i.Description, "ELB "):
-			name := strings.TrimPrefix(i.Description, "ELB ")
-			balancers[name] = append(balancers[name], i.ID)
-		case strings.HasPrefix(i.Description, "RDS"):
-			databases[i.VPC] = append(databases[i.VPC], i.ID)
-		}
-	}
+	balancers, databases := describedENIs(r.Interfaces)
 	for _, lb := range r.LoadBalancers {
 		_, name, _ := strings.Cut(lb.ID, ":loadbalancer/")
 		for _, l := range lb.Listeners {
@@ -87,6 +77,22 @@ func Listeners(s *topology.Snapshot) []Listener {
 		return strings.Compare(a.Why, b.Why)
 	})
 	return slices.Compact(out)
+}
+
+// describedENIs finds load balancers' ENIs by AWS's name for them, and the ENIs
+// of databases by their VPC: AWS's own descriptions tell.
+func describedENIs(all []topology.NetworkInterface) (balancers, databases map[string][]string) {
+	balancers, databases = map[string][]string{}, map[string][]string{}
+	for _, i := range all {
+		switch {
+		case strings.HasPrefix(i.Description, "ELB "):
+			name := strings.TrimPrefix(i.Description, "ELB ")
+			balancers[name] = append(balancers[name], i.ID)
+		case strings.HasPrefix(i.Description, "RDS"):
+			databases[i.VPC] = append(databases[i.VPC], i.ID)
+		}
+	}
+	return balancers, databases
 }
 
 // databaseENIs picks the database's ENIs of its VPC: those in its subnets with
