@@ -65,6 +65,9 @@ func (f *flowSum) answered() bool {
 // headersOnly: on average no packet of either direction is larger than a SYN
 // with all its options (60 bytes, 80 for IPv6).
 func (f *flowSum) headersOnly() bool {
+	if f.bytesIn+f.bytesOut == 0 {
+		return false // the log has no bytes
+	}
 	header := int64(60)
 	if f.Local.Is6() {
 		header = 80

@@ -14,6 +14,9 @@ type eniRole struct {
 	iface    *topology.NetworkInterface
 	forwards bool // every row of it
 	nat      bool
+	// balances: a load balancer. Its two legs are two flows; where it keeps the
+	// client's address, the leg to the target belongs to the target's ENI.
+	balances bool
 	subnet   []netip.Prefix      // of an ENI in no snapshot, where its subnet is known
 	instance bool                // the logs name an instance
 	hops     map[netip.Addr]bool // its own addresses, as its records show them
@@ -67,7 +70,7 @@ func (s *settler) markMiddles() {
 			translating[leg] = true
 		case role.forwards && role.ownEnd(r.Row):
 			r.translated = true // a log without pkt_ fields shows the ENI's own address
-		case !role.forwards && legs[leg]:
+		case !role.forwards && !role.balances && r.chosen != In && legs[leg]:
 			r.middle, r.translated = true, true
 			translating[leg] = true
 		}
@@ -90,6 +93,7 @@ func (s *settler) role(r *Row) *eniRole {
 	i, _ := s.w.iface(r.ENI)
 	kind := s.w.kind(r.ENI, r.InterfaceType)
 	role := &eniRole{iface: i, hops: map[netip.Addr]bool{}, forwards: forwards(kind) || noENI(r.ENI), nat: isNAT(kind) || noENI(r.ENI)}
+	role.balances = kind == "network_load_balancer" || kind == "load_balancer" || (i != nil && strings.HasPrefix(i.Description, "ELB "))
 	h := s.w.hours[r.ENI]
 	role.instance = strings.HasPrefix(h.Instance, "i-")
 	for _, sn := range s.w.snaps {

@@ -218,6 +218,86 @@ func TestMiddleFolds(t *testing.T) {
 	}
 }
 
+// A load balancer's two legs are two flows; where it keeps the client's address
+// its records of the second leg fold into the target's flow.
+func TestLoadBalancers(t *testing.T) {
+	nlb := eni("eni-nlb", "subnet-pub", "network_load_balancer", "10.0.0.90")
+	r := testAccount()
+	r.Interfaces = append(r.Interfaces, nlb)
+	ev := evidence(t)
+	ev.Snapshots = []SnapshotAt{{snapshotOf(t, r), september.Until}}
+	kept := row("eni-nlb", Out, netset.TCP, "198.51.100.7", NoPort, "10.0.1.5", 8080)
+	kept.HopLocal, kept.HopPeer = addr("10.0.0.90"), addr("10.0.1.5")
+	flows, _ := Settle([]Row{
+		row("eni-alb", In, netset.TCP, "10.0.0.80", 443, "198.51.100.7", NoPort), // ALB: both legs its own
+		row("eni-alb", Out, netset.TCP, "10.0.0.80", NoPort, "10.0.1.5", 8080),
+		row("eni-web1", In, netset.TCP, "10.0.1.5", 8080, "10.0.0.80", NoPort),
+		row("eni-nlb", In, netset.TCP, "10.0.0.90", 443, "198.51.100.7", NoPort), // NLB that keeps the client's address
+		kept,
+		row("eni-web1", In, netset.TCP, "10.0.1.5", 8080, "198.51.100.7", NoPort),
+	}, ev)
+	if len(flows) != 5 {
+		t.Errorf("%d flows, want 5", len(flows))
+	}
+	byText(t, flows, "eni-alb", "198.51.100.7 -> 10.0.0.80 tcp/443", Accept)
+	byText(t, flows, "eni-alb", "10.0.0.80 -> 10.0.1.5 tcp/8080", Accept)
+	byText(t, flows, "eni-web1", "10.0.0.80 -> 10.0.1.5 tcp/8080", Accept)
+	byText(t, flows, "eni-nlb", "198.51.100.7 -> 10.0.0.90 tcp/443", Accept)
+	if f := byText(t, flows, "eni-web1", "198.51.100.7 -> 10.0.1.5 tcp/8080", Accept); f.MiddleRecords != 2 {
+		t.Errorf("%+v", f)
+	}
+}
+
+// Secondary, pod and delegated addresses are an ENI's own, known by the
+// snapshot or, of an ENI in none, by the instance and subnet that the logs name.
+func TestOwnAddresses(t *testing.T) {
+	r := testAccount()
+	pods := eni("eni-node", "subnet-app", "interface", "10.0.1.20", "sg-common")
+	pods.Addresses = append(pods.Addresses, addr("10.0.1.21"))
+	pods.Prefixes = append(pods.Prefixes, prefix("10.0.1.48/28"))
+	r.Interfaces = append(r.Interfaces, pods)
+	ev := evidence(t)
+	ev.Snapshots = []SnapshotAt{{snapshotOf(t, r), september.Until}}
+	ev.Hours = []ENIHours{{ENI: "eni-gone", Instance: "i-1", VPC: "vpc-1", Subnet: "subnet-app"}, {ENI: "eni-fw", Instance: "-"}}
+	at := func(e, local, hop string) Row {
+		x := row(e, In, netset.TCP, local, 8080, "10.0.4.10", NoPort)
+		x.HopLocal, x.HopPeer = addr(hop), x.Peer
+		return x
+	}
+	for local, e := range map[string]string{"10.0.1.21": "eni-node", "10.0.1.50": "eni-node", "10.0.1.99": "eni-gone"} {
+		hop := map[string]string{"eni-node": "10.0.1.20", "eni-gone": "10.0.1.98"}[e]
+		flows, _ := Settle([]Row{at(e, local, hop)}, ev)
+		if f := oneFlow(t, flows); f.ENI != e || f.Side != In || f.SeenInMiddle {
+			t.Errorf("%s: %+v", local, f)
+		}
+	}
+	for local, e := range map[string]string{"10.0.2.77": "eni-node", "10.0.2.78": "eni-gone", "10.0.1.97": "eni-fw"} {
+		flows, _ := Settle([]Row{at(e, local, "10.0.1.20")}, ev)
+		if f := oneFlow(t, flows); f.ENI != "eni-ecs1" || f.Side != Out || !f.SeenInMiddle {
+			t.Errorf("%s is forwarded: %+v", local, f)
+		}
+	}
+}
+
+// A zonal and a regional NAT gateway: what passes is the inside's flow.
+func TestNATGateways(t *testing.T) {
+	in := row("eni-nat", Unsettled, netset.TCP, "198.51.100.9", 50000, "10.0.1.6", 50001) // by ports: the wrong way
+	in.PeerPort, in.LocalPort = 40000, 50000
+	in.HopLocal, in.HopPeer = addr("10.0.0.220"), in.Peer
+	out := row("eni-nat", Unsettled, netset.TCP, "10.0.0.220", 1055, "198.51.100.9", 50000)
+	scan := row("eni-nat", In, netset.TCP, "10.0.0.220", 22, "198.51.100.66", NoPort)
+	web := row("eni-web2", Unsettled, netset.TCP, "10.0.1.6", 40000, "198.51.100.9", 50000)
+	regional := row("-", Unsettled, netset.TCP, "10.0.1.6", 40000, "198.51.100.9", 50000)
+	flows, found := Settle([]Row{in, out, scan, web, regional}, evidence(t))
+	f := oneFlow(t, flows)
+	if f.Text() != "10.0.1.6 -> 198.51.100.9 tcp/50000" || f.ENI != "eni-web2" || f.Method != MethodNAT || f.MiddleRecords != 4 {
+		t.Errorf("%+v", f)
+	}
+	if !hasKind(found, "nat-own-address") {
+		t.Errorf("the scan of the NAT's address is not told: %v", found)
+	}
+}
+
 // Each ENI between the ends may see one direction only: no sign of one-way traffic.
 func TestMiddleSeesOneDirection(t *testing.T) {
 	there := row("eni-tgw", Unsettled, netset.UDP, "10.60.0.1", 7000, "10.0.1.5", 7001)
