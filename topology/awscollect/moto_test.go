@@ -1,11 +1,13 @@
 package awscollect
 
 import (
-	"bytes"
+	"errors"
 	"net/netip"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -40,12 +42,8 @@ func TestSameEitherWay(t *testing.T) {
 		t.Fatal("this test needs the AWS CLI: run scripts/mototest/install and put what it prints on the PATH")
 	}
 	dir := t.TempDir()
-	cmd := exec.CommandContext(t.Context(), "../../scripts/export-account", "--region", region, dir)
-	cmd.Env = append(refusing.Env(), "AWS_MAX_ATTEMPTS=1") // moto does not learn a call by being asked again
-	var log bytes.Buffer
-	cmd.Stderr = &log
-	if err := cmd.Run(); err != nil {
-		t.Fatalf("scripts/export-account: %v\n%s", err, log.String())
+	if log, err := export(t, refusing, dir); err != nil {
+		t.Fatalf("scripts/export-account: %v\n%s", err, log)
 	}
 	viaDir, report, err := FromDir(t.Context(), dir)
 	if err != nil {
@@ -63,6 +61,50 @@ func TestSameEitherWay(t *testing.T) {
 		t.Errorf("digest %s through the API, %s through the export", a.Digest(), d.Digest())
 	}
 	checkScriptMakesTheSameCalls(t, dir)
+}
+
+// export runs scripts/export-account and gives what it says.
+func export(t *testing.T, server *mototest.Server, dir string) (string, error) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "../../scripts/export-account", "--region", region, dir)
+	cmd.Env = append(server.Env(), "AWS_MAX_ATTEMPTS=1") // moto does not learn a call by being asked again
+	log, err := cmd.CombinedOutput()
+	return string(log), err
+}
+
+// An export that cannot be whole leaves nothing behind, and none is overwritten.
+func TestExportThatFails(t *testing.T) {
+	server := mototest.Start(t)
+	for call, want := range map[string][]string{
+		"DescribeSecurityGroups": {"DescribeSecurityGroups was refused (UnauthorizedOperation)", "ec2:DescribeSecurityGroups"},
+		"DescribeRouteTables":    {"DescribeRouteTables failed in " + region, "nothing was written"},
+	} {
+		code := "UnauthorizedOperation"
+		if call == "DescribeRouteTables" {
+			code = "InternalFailure"
+		}
+		dir := filepath.Join(t.TempDir(), "export")
+		log, err := export(t, refusingProxy(t, server, map[string]string{call: code}), dir)
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.ExitCode() != 1 {
+			t.Errorf("%s: %v; want exit status 1", call, err)
+		}
+		for _, w := range want {
+			if !strings.Contains(log, w) {
+				t.Errorf("%s: it says %q; want %q", call, log, w)
+			}
+		}
+		if left, err := filepath.Glob(filepath.Join(dir, "*", "*")); err != nil || len(left) > 0 {
+			t.Errorf("%s: it left %v, %v", call, left, err)
+		}
+	}
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, mototest.Account, region), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if log, err := export(t, server, dir); err == nil || !strings.Contains(log, "is there already") {
+		t.Errorf("over another export: %v, %q", err, log)
+	}
 }
 
 func snapshot(t *testing.T, r topology.Resources) *topology.Snapshot {
