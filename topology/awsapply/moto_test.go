@@ -68,22 +68,8 @@ func TestOnServer(t *testing.T) {
 		return s
 	}
 	before := read()
-	c := &changeset.Changeset{Format: changeset.Format, Fingerprints: map[string]string{}}
-	for _, id := range []string{group, acl} {
-		c.Fingerprints[id], _ = before.Fingerprint(id)
-	}
-	change := func(id, kind, target string, b, a *changeset.RuleDoc) {
-		c.Changes = append(c.Changes, changeset.Change{ID: id, Kind: kind, Target: target, Account: mototest.Account, Region: seoul, Before: b, After: a})
-	}
-	change("c-1", changeset.RuleAdd, group, nil, ruleDoc(rule("", topology.Ingress, 443, "203.0.113.0/24")))
-	change("c-2", changeset.RuleAdd, group, nil, ruleDoc(topology.SecurityGroupRule{Direction: topology.Egress, Protocol: netset.UDP, FromPort: 53, ToPort: 53, CIDR: cidr("2001:db8::/64")}))
-	change("c-3", changeset.RuleRemove, group, ruleDoc(rule("", topology.Ingress, 443, "0.0.0.0/0")), nil)
-	change("c-4", changeset.RuleRemove, group, ruleDoc(topology.SecurityGroupRule{Direction: topology.Ingress, Protocol: netset.TCP, FromPort: 80, ToPort: 80, Group: group}), nil)
-	change("c-5", changeset.RuleRemove, group, ruleDoc(rule("", topology.Ingress, 22, "10.0.0.0/8")), nil)
-	change("c-6", changeset.EntryAdd, acl, nil, entryDoc(entry(110, topology.Ingress, 443, "203.0.113.0/24")))
-	change("c-7", changeset.EntryReplace, acl, entryDoc(entry(200, topology.Ingress, 22, "0.0.0.0/0")), entryDoc(entry(200, topology.Ingress, 22, "10.0.0.0/8")))
-	change("c-8", changeset.EntryRemove, acl, entryDoc(entry(100, topology.Ingress, 443, "0.0.0.0/0")), nil)
-	plan := Plan{Changeset: c, Digest: digest, Approved: ids(c.Changes)}
+	plan := everyChange(before, group, acl)
+	c := plan.Changeset
 
 	j, err := OpenJournal(filepath.Join(t.TempDir(), "j"), october)
 	if err != nil {
@@ -126,4 +112,24 @@ func TestOnServer(t *testing.T) {
 	if err := j.Close(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// everyChange is a plan of every kind of change on what buildRules made.
+func everyChange(before *topology.Snapshot, group, acl string) Plan {
+	c := &changeset.Changeset{Format: changeset.Format, Fingerprints: map[string]string{}}
+	for _, id := range []string{group, acl} {
+		c.Fingerprints[id], _ = before.Fingerprint(id)
+	}
+	change := func(id, kind, target string, b, a *changeset.RuleDoc) {
+		c.Changes = append(c.Changes, changeset.Change{ID: id, Kind: kind, Target: target, Account: mototest.Account, Region: seoul, Before: b, After: a})
+	}
+	change("c-1", changeset.RuleAdd, group, nil, ruleDoc(rule("", topology.Ingress, 443, "203.0.113.0/24")))
+	change("c-2", changeset.RuleAdd, group, nil, ruleDoc(topology.SecurityGroupRule{Direction: topology.Egress, Protocol: netset.UDP, FromPort: 53, ToPort: 53, CIDR: cidr("2001:db8::/64")}))
+	change("c-3", changeset.RuleRemove, group, ruleDoc(rule("", topology.Ingress, 443, "0.0.0.0/0")), nil)
+	change("c-4", changeset.RuleRemove, group, ruleDoc(topology.SecurityGroupRule{Direction: topology.Ingress, Protocol: netset.TCP, FromPort: 80, ToPort: 80, Group: group}), nil)
+	change("c-5", changeset.RuleRemove, group, ruleDoc(rule("", topology.Ingress, 22, "10.0.0.0/8")), nil)
+	change("c-6", changeset.EntryAdd, acl, nil, entryDoc(entry(110, topology.Ingress, 443, "203.0.113.0/24")))
+	change("c-7", changeset.EntryReplace, acl, entryDoc(entry(200, topology.Ingress, 22, "0.0.0.0/0")), entryDoc(entry(200, topology.Ingress, 22, "10.0.0.0/8")))
+	change("c-8", changeset.EntryRemove, acl, entryDoc(entry(100, topology.Ingress, 443, "0.0.0.0/0")), nil)
+	return Plan{Changeset: c, Digest: digest, Approved: ids(c.Changes)}
 }

@@ -173,6 +173,11 @@ func checkContents(t *testing.T, r topology.Resources, b built) {
 	if list.MaxEntries != 5 || len(list.Entries) != 2 || list.Account != mototest.Account {
 		t.Errorf("prefix list %+v", list)
 	}
+	checkTransit(t, s, b)
+	checkRest(t, s, b)
+}
+
+func checkTransit(t *testing.T, s *topology.Snapshot, b built) {
 	// moto does not name a static route's attachment in a form that any client reads.
 	table, ok := s.TransitRouteTable(b.tgwTable)
 	if !ok || len(table.Propagations) != 1 || !slices.ContainsFunc(table.Routes, func(x topology.TransitGatewayRoute) bool {
@@ -188,6 +193,10 @@ func checkContents(t *testing.T, r topology.Resources, b built) {
 	if len(eni.Addresses) == 0 || eni.Addresses[0] != netip.MustParseAddr("10.10.1.10") || len(eni.Groups) != 2 {
 		t.Errorf("ENI %+v", eni)
 	}
+}
+
+func checkRest(t *testing.T, s *topology.Snapshot, b built) {
+	r := s.Resources()
 	kinds := map[string]int{}
 	for _, g := range r.Gateways {
 		kinds[g.Kind]++
