@@ -21,8 +21,12 @@ import (
 // flow's peer was a member when it was seen and is gone now; such a flow makes
 // no cell but holds the rule.
 func Attribute(flows []Flow, ev Evidence, w Window) ([]Flow, []Finding) {
-	a := newAttributor(flows, ev, w)
-	out := slices.Clone(flows)
+	return attribute(slices.Clone(flows), ev, w)
+}
+
+// attribute is Attribute on flows that are the caller's to change.
+func attribute(out []Flow, ev Evidence, w Window) ([]Flow, []Finding) {
+	a := newAttributor(out, ev, w)
 	if !slices.IsSortedFunc(out, func(x, y Flow) int { return compareFlowKeys(&x, &y) }) {
 		slices.SortFunc(out, func(x, y Flow) int { return compareFlowKeys(&x, &y) })
 	}

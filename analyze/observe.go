@@ -31,13 +31,14 @@ func Observe(in Input) *Observations {
 // Reobserve attributes flows that are settled already anew: against another
 // snapshot or another policy. Hours of the same window must be in ev.
 func Reobserve(flows []Flow, ev Evidence, w Window) *Observations {
-	return judge(flows, ev, w)
+	return judge(slices.Clone(flows), ev, w)
 }
 
+// judge changes flows.
 func judge(flows []Flow, ev Evidence, w Window) *Observations {
 	o := &Observations{}
 	var rejected []Finding
-	o.Flows, o.Findings = Attribute(flows, ev, w)
+	o.Flows, o.Findings = attribute(flows, ev, w)
 	o.Forbidden, rejected = Forbidden(o.Flows, ev)
 	o.Findings = append(o.Findings, rejected...)
 	o.Coverage = CoverageOf(ev.Hours, o.Flows, ev, w)
