@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -33,79 +32,84 @@ func policyFlags() []command.Flag {
 	}
 }
 
+// policyReader collects the policy with the text of each key for parameters.
+type policyReader struct {
+	c      *cli.Context
+	params map[string]string
+	err    error
+}
+
+// each reads every value of a flag; the first mistake stays.
+func (r *policyReader) each(flag, key string, read func(string) error) {
+	values := list(r.c.StringSlice(flag))
+	for _, v := range values {
+		if err := read(v); err != nil && r.err == nil {
+			r.err = fmt.Errorf("%s: %q: %w", key, v, err)
+		}
+	}
+	if len(values) > 0 {
+		r.params[key] = strings.Join(values, ", ")
+	}
+}
+
+// ports reads a list of ports in place of the default, if one is given.
+func (r *policyReader) ports(flag, key string, into *[]netset.Columns) {
+	var got []netset.Columns
+	r.each(flag, key, func(s string) error {
+		col, err := parseColumns(s)
+		got = append(got, col)
+		return err
+	})
+	if len(got) > 0 {
+		*into = got
+	}
+}
+
+func (r *policyReader) icmp(flag, key string, into *[]analyze.ICMPType) {
+	*into = nil
+	r.each(flag, key, func(s string) error {
+		t, err := parseICMPType(s)
+		*into = append(*into, t)
+		return err
+	})
+}
+
 // readPolicy turns the flags into the policy; its text goes into parameters.
 func readPolicy(c *cli.Context) (analyze.Policy, map[string]string, error) {
 	p := analyze.DefaultPolicy()
-	params := map[string]string{}
-	p.MinCoverage = c.Float64("policy-min-coverage")
-	p.MinDays = c.Int("policy-min-days")
+	r := &policyReader{c: c, params: map[string]string{}}
+	p.MinCoverage, p.MinDays = c.Float64("policy-min-coverage"), c.Int("policy-min-days")
 	if p.MinCoverage < 0 || p.MinCoverage > 1 {
 		return p, nil, fmt.Errorf("policy.min-coverage is %v, want 0 to 1", p.MinCoverage)
 	}
 	if p.MinDays < 0 {
 		return p, nil, fmt.Errorf("policy.min-days is %d, want 0 or more", p.MinDays)
 	}
-	params["policy.min-coverage"] = strconv.FormatFloat(p.MinCoverage, 'g', -1, 64)
-	params["policy.min-days"] = strconv.Itoa(p.MinDays)
-	each := func(flag, key string, read func(string) error) error {
-		values := list(c.StringSlice(flag))
-		for _, v := range values {
-			if err := read(v); err != nil {
-				return fmt.Errorf("%s: %q: %w", key, v, err)
-			}
-		}
-		if len(values) > 0 {
-			params[key] = strings.Join(values, ", ")
-		}
-		return nil
-	}
-	icmp := func(into *[]analyze.ICMPType) func(string) error {
-		*into = nil
-		return func(s string) error {
-			t, err := parseICMPType(s)
-			*into = append(*into, t)
-			return err
-		}
-	}
-	ports := func(into *[]netset.Columns) func(string) error {
-		fresh := true
-		return func(s string) error {
-			if fresh {
-				*into, fresh = nil, false
-			}
-			col, err := parseColumns(s)
-			*into = append(*into, col)
-			return err
-		}
-	}
+	r.params["policy.min-coverage"] = strconv.FormatFloat(p.MinCoverage, 'g', -1, 64)
+	r.params["policy.min-days"] = strconv.Itoa(p.MinDays)
+	r.params["policy.ephemeral"] = c.String("policy-ephemeral")
 	zones := map[string]*analyze.Zone{}
-	err := errors.Join(
-		each("policy-zones", "policy.zones", func(s string) error { return addZone(zones, s) }),
-		each("policy-icmp-types", "policy.icmp-types", icmp(&p.ICMPTypes)),
-		each("policy-icmpv6-types", "policy.icmpv6-types", icmp(&p.ICMPv6Types)),
-		each("policy-admin-ports", "policy.admin-ports", ports(&p.AdminPorts)),
-		each("policy-database-ports", "policy.database-ports", ports(&p.DatabasePorts)),
-	)
-	if err != nil {
-		return p, nil, err
-	}
+	r.each("policy-zones", "policy.zones", func(s string) error { return addZone(zones, s) })
 	for _, name := range sortedKeys(zones) {
 		p.Zones = append(p.Zones, *zones[name])
 	}
-	err = each("policy-exclude", "policy.exclude", func(s string) error {
+	r.icmp("policy-icmp-types", "policy.icmp-types", &p.ICMPTypes)
+	r.icmp("policy-icmpv6-types", "policy.icmpv6-types", &p.ICMPv6Types)
+	r.ports("policy-admin-ports", "policy.admin-ports", &p.AdminPorts)
+	r.ports("policy-database-ports", "policy.database-ports", &p.DatabasePorts)
+	r.each("policy-exclude", "policy.exclude", func(s string) error {
 		x, err := parseExclusion(s, zones)
 		p.Exclude = append(p.Exclude, x)
 		return err
 	})
-	if err != nil {
-		return p, nil, err
+	if r.err != nil {
+		return p, nil, r.err
 	}
-	params["policy.ephemeral"] = c.String("policy-ephemeral")
-	p.EphemeralLow, p.EphemeralHigh, err = parsePorts(c.String("policy-ephemeral"))
-	if err != nil {
+	var err error
+	if p.EphemeralLow, p.EphemeralHigh, err = parsePorts(c.String("policy-ephemeral")); err != nil {
 		return p, nil, fmt.Errorf("policy.ephemeral: %w", err)
 	}
-	return p, params, nil
+	return p, r.params, nil
 }
 
 func addZone(zones map[string]*analyze.Zone, s string) error {

@@ -19,17 +19,16 @@ import (
 
 // reviewRun signs decisions about a changeset.
 type reviewRun struct {
-	env            *command.Env
-	file           string
-	approve        []string
-	reject         []string
-	reason         string
-	key            string
-	principal      string
-	allowedSigners string
-	expires        time.Duration
-	replace        bool
-	json           bool
+	env       *command.Env
+	file      string
+	approve   []string
+	reject    []string
+	reason    string
+	key       string
+	principal string
+	expires   time.Duration
+	replace   bool
+	json      bool
 }
 
 func reviewVerb() command.Verb {

@@ -127,14 +127,14 @@ func (v *changesetView) targets(cs *changeset.Changeset) {
 }
 
 func (v *changesetView) change(c changeset.Change) {
-	mark, rule := "~", ""
+	var mark, rule string
 	switch {
 	case c.Before == nil:
 		mark, rule = "+", c.After.String()
 	case c.After == nil:
 		mark, rule = "-", c.Before.String()
 	default:
-		rule = c.Before.String() + " becomes " + c.After.String()
+		mark, rule = "~", c.Before.String()+" becomes "+c.After.String()
 	}
 	if c.Widens {
 		rule += " (widens)"

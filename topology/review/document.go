@@ -129,7 +129,7 @@ func (r Review) validate() error {
 		return fmt.Errorf("field changeset is %q, want the SHA-256 of the changeset in hex", r.Changeset)
 	}
 	if !strings.HasPrefix(r.Key, "SHA256:") {
-		return fmt.Errorf("field key is %q, want a fingerprint that begins with SHA256:", r.Key)
+		return fmt.Errorf("field key is %q, want a fingerprint such as SHA256:..., as ssh-keygen -l prints it", r.Key)
 	}
 	if !r.ExpiresAt.After(r.SignedAt) {
 		return fmt.Errorf("field expires_at is %s, want a time after signed_at (%s)",

@@ -109,7 +109,7 @@ func (a *App) report(w io.Writer, args []string, err error, code int) {
 		newEnv(Streams{Err: w}, a.Version, logJSON, false).Log.Error(err.Error(), "exit", code)
 		return
 	}
-	text := a.Name + ": " + err.Error()
+	text := a.Name + ": " + strings.ReplaceAll(err.Error(), "\n", "; ")
 	var usage *UsageError
 	if errors.As(err, &usage) {
 		help := a.Name

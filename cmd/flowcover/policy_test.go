@@ -1,0 +1,116 @@
+package main
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/flowcover/flowcover/analyze"
+	"github.com/flowcover/flowcover/topology/netset"
+)
+
+func TestParseColumns(t *testing.T) {
+	for _, s := range []string{"all", "tcp", "tcp/443", "udp/1-10", "icmp", "icmp/8", "icmp/3:4", "icmpv6/128", "50"} {
+		c, err := parseColumns(s)
+		if err != nil || c.String() != s {
+			t.Errorf("%s: %s, %v", s, c, err)
+		}
+	}
+	for _, s := range []string{"", "tpc", "tcp/", "tcp/70000", "tcp/9-8", "tcp/-1", "icmp/256", "icmp/3:256", "icmp/x", "50/1", "all/1", "tcp/1-"} {
+		if c, err := parseColumns(s); err == nil {
+			t.Errorf("%s is taken for %s", s, c)
+		}
+	}
+}
+
+func TestParseExclusion(t *testing.T) {
+	zones := map[string]*analyze.Zone{"dmz": {Name: "dmz"}}
+	x, err := parseExclusion("name=a zone=dmz port=tcp/22 port=udp/53 class=single side=in days=3", zones)
+	if err != nil || x.Name != "a" || x.Zone != "dmz" || len(x.Columns) != 2 || x.Classes[0] != analyze.Single || x.Side != analyze.In || x.MinDays != 3 {
+		t.Errorf("%+v, %v", x, err)
+	}
+	for s, want := range map[string]string{
+		"":                "no condition",
+		"name=only":       "no condition",
+		"zone=dmzz":       "did you mean dmz?",
+		"class=steadyy":   "class",
+		"side=left":       "want in or out",
+		"days=0":          "days",
+		"prot=tcp":        "did you mean port?",
+		"port=tcp/x":      "want a port",
+		"zone internet":   "WORD=VALUE",
+		"zone=":           "WORD=VALUE",
+		"port=nonsense/1": "nonsense",
+	} {
+		if _, err := parseExclusion(s, zones); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %s", s, err, want)
+		}
+	}
+}
+
+func TestParseForbidden(t *testing.T) {
+	for s, want := range map[string]string{
+		"tcp/23":               "tcp/23 0.0.0.0/0, tcp/23 ::/0",
+		"203.0.113.9/24":       "all 203.0.113.0/24",
+		"tcp/22 2001:db8::/32": "tcp/22 2001:db8::/32",
+	} {
+		blocks, err := parseForbidden(s)
+		var got []string
+		for _, b := range blocks {
+			got = append(got, b.String())
+		}
+		if err != nil || strings.Join(got, ", ") != want {
+			t.Errorf("%s: %q, %v", s, got, err)
+		}
+	}
+	for _, s := range []string{"", "tcp/22 tcp/23", "a b c", "10.0.0.0/99"} {
+		if b, err := parseForbidden(s); err == nil {
+			t.Errorf("%q is taken for %v", s, b)
+		}
+	}
+}
+
+func TestAddZone(t *testing.T) {
+	zones := map[string]*analyze.Zone{}
+	for _, s := range []string{"a=10.0.0.1/8", "a=172.16.0.0/12", "b=2001:db8::/32"} {
+		if err := addZone(zones, s); err != nil {
+			t.Error(err)
+		}
+	}
+	if !slices.Equal(zones["a"].Prefixes, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12")}) || len(zones) != 2 {
+		t.Errorf("%v", zones)
+	}
+	for _, s := range []string{"", "a", "=10.0.0.0/8", "a=10.0.0.0", "internet=1.0.0.0/8"} {
+		if err := addZone(zones, s); err == nil {
+			t.Errorf("%q is a zone", s)
+		}
+	}
+}
+
+func TestParseSize(t *testing.T) {
+	for s, want := range map[string]int64{"": 0, "4096": 4096, "1kB": 1000, "1K": 1024, "512MiB": 512 << 20, "2GB": 2e9, "1T": 1 << 40} {
+		if got, err := parseSize(s); err != nil || got != want {
+			t.Errorf("%s: %d, %v", s, got, err)
+		}
+	}
+	for _, s := range []string{"0", "-1", "1.5G", "MiB", "1XB", "9999999999999T", "1 G"} {
+		if got, err := parseSize(s); err == nil {
+			t.Errorf("%s is taken for %d", s, got)
+		}
+	}
+}
+
+func FuzzParseColumns(f *testing.F) {
+	f.Add("tcp/1-10")
+	f.Add("icmp/3:4")
+	f.Fuzz(func(t *testing.T, s string) {
+		c, err := parseColumns(s)
+		if err != nil {
+			return
+		}
+		if back, err := parseColumns(c.String()); err != nil || back != c || c.Last >= netset.NumColumns || c.First > c.Last {
+			t.Errorf("%q: %v, %v, %v", s, c, back, err)
+		}
+	})
+}
