@@ -66,6 +66,9 @@ func Build(in Input) ([]Target, []analyze.Finding, error) {
 		}
 		out, findings = append(out, ts...), append(findings, fs...)
 	}
+	for i := range out {
+		out[i].input = &in
+	}
 	if err := in.checkMaxRules(sc, out); err != nil {
 		return nil, nil, err
 	}

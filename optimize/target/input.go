@@ -135,6 +135,7 @@ type Target struct {
 
 	pins     []optimize.Rule // pinned rules, where there is nothing to solve
 	pinsOpen *netset.Set
+	input    *Input // that it was built from
 }
 
 func (in *Input) coverage(resource string) (float64, []string) {

@@ -29,6 +29,9 @@ type Result struct {
 	BoundKind            string
 	Proven               bool
 	Witness              *optimize.Witness
+	// Via are lists to pass through on the way to Rules, where no order of steps
+	// leads there at once.
+	Via [][]optimize.ChosenRule
 }
 
 // Options of Solve. The zero value solves one target at a time.
@@ -50,7 +53,7 @@ func Solve(ctx context.Context, targets []Target, o Options) ([]Result, error) {
 	done := 0
 	for _, u := range units {
 		g.Go(func() error {
-			rs, err := solveUnit(ctx, targets[u.from:u.to], o.Optimize)
+			rs, err := solveReachable(ctx, targets[u.from:u.to], o.Optimize)
 			if err != nil {
 				return err
 			}
@@ -322,4 +325,12 @@ func (r *Result) ReferenceOpens(c optimize.Rule) *netset.Set {
 		}
 	}
 	return out
+}
+
+// TurnDown keeps the list as it is after all, for a reason: it cannot be met.
+func (r *Result) TurnDown(why string) {
+	if r.Kept {
+		return
+	}
+	r.cannot(&optimize.Witness{Message: why})
 }

@@ -64,7 +64,9 @@ func find(t testing.TB, ts []Target, id string) *Target {
 
 func TestInputErrorsNameTheField(t *testing.T) {
 	s := one(t)
-	quota := func(code string, n int) *topology.Snapshot { return one(t, topology.Quota{Scope: home, Code: code, Value: n}) }
+	quota := func(code string, n int) *topology.Snapshot {
+		return one(t, topology.Quota{Scope: home, Code: code, Value: n})
+	}
 	for _, tc := range []struct {
 		name, says string
 		in         Input

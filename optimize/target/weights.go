@@ -9,15 +9,16 @@ import (
 	"github.com/flowcover/flowcover/topology/netset"
 )
 
-// The weights of an address by where it lies. They make the whole of each zone
-// roughly comparable: the internet has 2^32 IPv4 addresses, RFC 1918 and its
-// kin some 2^24, an account's own VPCs 2^18 or so. IPv6 addresses are counted
-// by the optimizer in coarser units.
+// The weights of an address by where it lies make the whole of each zone roughly
+// comparable: the internet has 2^32 IPv4 addresses, private space some 2^24, an
+// account's own VPCs far fewer, so those weigh by their number. All together they
+// stay below twice the internet, which keeps the optimizer in 64 bits.
 const (
 	weightInternet = 1
-	weightPrivate  = 1 << 7
-	weightOwn      = 1 << 13
+	weightPrivate  = 1 << 6
+	weightOwnMost  = 1 << 12
 	weightAdmin    = 8 // times an ordinary column
+	wholeZone      = 1 << 30
 )
 
 // privateNetworks is private space that is not this account's own.
@@ -34,16 +35,27 @@ func DefaultWeights(r topology.Resources) *optimize.Weights {
 	for _, p := range privateNetworks {
 		w.Zones = append(w.Zones, optimize.Zone{Name: "private", Prefix: netip.MustParsePrefix(p), Weight: weightPrivate})
 	}
-	own := map[netip.Prefix]bool{}
+	var own []netip.Prefix
+	addresses := int64(0)
 	for _, v := range r.VPCs {
 		for _, c := range v.CIDRs {
 			c = netset.CanonicalPrefix(c)
-			if own[c] || !c.IsValid() {
+			if !c.IsValid() || slices.Contains(own, c) {
 				continue
 			}
-			own[c] = true
-			w.Zones = append(w.Zones, optimize.Zone{Name: "own", Prefix: c, Weight: weightOwn})
+			own = append(own, c)
+			if c.Addr().Is4() {
+				addresses += 1 << (32 - c.Bits())
+			}
 		}
+	}
+	weight := int64(weightOwnMost)
+	for weight > 2*weightPrivate && weight*addresses > wholeZone {
+		weight /= 2
+	}
+	for _, c := range own {
+		w.Zones = slices.DeleteFunc(w.Zones, func(z optimize.Zone) bool { return z.Prefix == c })
+		w.Zones = append(w.Zones, optimize.Zone{Name: "own", Prefix: c, Weight: weight})
 	}
 	slices.SortFunc(w.Zones, func(a, b optimize.Zone) int {
 		return netset.Block{Prefix: a.Prefix}.Compare(netset.Block{Prefix: b.Prefix})

@@ -2,6 +2,7 @@ package changeset
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"math/big"
@@ -133,25 +134,27 @@ func (b *builder) groupChanges(k listKey, rs []*target.Result) error {
 	if !ok {
 		return fmt.Errorf("target %s: the snapshot has no such security group", rs[0].ID)
 	}
-	l, err := newGroupList(b.Snapshot, g, rs)
+	plan, err := target.PlanGroup(b.Snapshot, g, rs)
+	if blocked(err, rs) {
+		plan, err = target.PlanGroup(b.Snapshot, g, rs)
+	}
 	if err != nil {
 		return err
 	}
-	ops, why, ok := l.ops()
-	if !ok {
-		turnDown(rs, why)
-		if l, err = newGroupList(b.Snapshot, g, rs); err != nil {
-			return err
+	var ops []op
+	for _, st := range plan.Steps {
+		o := op{kind: RuleAdd, flows: st.Flows}
+		if st.Drop != nil {
+			d := docOfRule(*st.Drop)
+			o.kind, o.before = RuleRemove, &d
+		} else {
+			d := docOfRule(*st.Add)
+			o.after = &d
 		}
-		ops = nil
+		ops = append(ops, o)
 	}
-	after := slices.Clone(l.keep)
-	for _, a := range l.add {
-		after = append(after, a.SecurityGroupRule)
-	}
-	slices.SortFunc(after, compareRules)
 	ex := &explainer{b: b, scope: g.Scope, id: g.ID, rs: rs, open: b.Snapshot.GroupOpens(k.resource, k.dir)}
-	for _, r := range after {
+	for _, r := range plan.After {
 		ex.after = append(ex.after, standing{docOfRule(r), b.Snapshot.RuleOpens(g, r), ex.flowsOf(r.Key())})
 	}
 	b.emit(k, ops, ex, func(d *RuleDoc) (opens, error) {
@@ -170,31 +173,32 @@ func (b *builder) aclChanges(k listKey, rs []*target.Result) error {
 	if !ok {
 		return fmt.Errorf("target %s: the snapshot has no such network ACL", rs[0].ID)
 	}
-	l, err := newACLList(b.Snapshot, a, rs, b.Policy.NACLPerFamily)
+	plan, err := target.PlanACL(b.Snapshot, a, rs, b.Policy.NACLPerFamily)
+	if blocked(err, rs) {
+		plan, err = target.PlanACL(b.Snapshot, a, rs, b.Policy.NACLPerFamily)
+	}
 	if err != nil {
 		return err
 	}
-	ops, why, ok := l.ops()
-	if !ok {
-		turnDown(rs, why)
-		if l, err = newACLList(b.Snapshot, a, rs, b.Policy.NACLPerFamily); err != nil {
-			return err
+	var ops []op
+	for _, st := range plan.Steps {
+		o := op{kind: EntryReplace, flows: st.Flows}
+		if st.Drop != nil {
+			d := docOfEntry(*st.Drop)
+			o.before = &d
+		} else {
+			o.kind = EntryAdd
 		}
-		ops = nil
+		if st.Add != nil {
+			d := docOfEntry(*st.Add)
+			o.after = &d
+		} else {
+			o.kind = EntryRemove
+		}
+		ops = append(ops, o)
 	}
 	ex := &explainer{b: b, scope: a.Scope, id: a.ID, rs: rs, open: b.Snapshot.ACLOpens(k.resource, k.dir)}
-	after := slices.Clone(l.keep)
-	for _, o := range ops {
-		if o.after != nil {
-			e, err := o.after.Entry()
-			if err != nil {
-				return err
-			}
-			after = append(after, e)
-		}
-	}
-	slices.SortFunc(after, func(x, y topology.NetworkACLEntry) int { return cmp.Compare(x.Number, y.Number) })
-	for _, e := range after {
+	for _, e := range plan.After {
 		ex.after = append(ex.after, standing{docOfEntry(e), blockSet(e), ex.flowsOf(entryBlock(e).String())})
 	}
 	b.emit(k, ops, ex, func(d *RuleDoc) (opens, error) {
@@ -208,16 +212,17 @@ func (b *builder) aclChanges(k listKey, rs []*target.Result) error {
 	return nil
 }
 
-// turnDown keeps lists whose change no safe order of steps can make.
-func turnDown(rs []*target.Result, why string) {
-	for _, r := range rs {
-		if r.Kept {
-			continue
-		}
-		r.Kept, r.Outcome, r.Reason = true, target.OutcomeCannot, why
-		r.Rules, r.Price, r.Excess = nil, r.Before, r.ExcessBefore
-		r.Bound, r.BoundKind, r.Proven = nil, "", false
+// blocked turns down lists whose change no safe order of steps can make: they
+// stay as they are.
+func blocked(err error, rs []*target.Result) bool {
+	var no *target.Blocked
+	if !errors.As(err, &no) {
+		return false
 	}
+	for _, r := range rs {
+		r.TurnDown(no.Reason)
+	}
+	return true
 }
 
 // targets writes down what was solved for a list.

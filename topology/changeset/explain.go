@@ -13,6 +13,19 @@ import (
 
 type opens = *netset.Set
 
+// op is one step on one list, before it has evidence and words.
+type op struct {
+	kind          string
+	before, after *RuleDoc
+	flows         []string // that the rule added carries
+}
+
+func mergeIDs(a, b []string) []string {
+	out := append(slices.Clone(a), b...)
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
 // standing is a rule of the list as it would stand.
 type standing struct {
 	doc   RuleDoc
@@ -39,9 +52,9 @@ func (ex *explainer) flowsOf(key string) []string {
 			for _, c := range r.Rules {
 				k := c.Block.String()
 				if r.Kind == target.KindGroup {
-					rule, err := ruleOf(r.Direction, c.Rule)
+					rule, err := target.RuleOf(r.Direction, c.Rule)
 					if err != nil {
-						continue // newGroupList has refused it already
+						continue // PlanGroup has refused it already
 					}
 					k = rule.Key()
 				}
@@ -184,6 +197,9 @@ func (ex *explainer) explainAddition(c *Change, opensOf func(*RuleDoc) (opens, e
 	if c.Reason != "" {
 		carried = c.Reason + "; the new entry " + carried
 	}
+	if !ex.stays(c.After) {
+		carried = "stands only while the list is changed, which is at its quota; " + carried
+	}
 	c.Reason = carried
 	if c.Risk == "" {
 		c.Risk = "low"
@@ -194,6 +210,11 @@ func (ex *explainer) explainAddition(c *Change, opensOf func(*RuleDoc) (opens, e
 		c.Risk = "high"
 		c.Reason += "; widens: it opens traffic that today's rules close"
 	}
+}
+
+// stays says whether a rule is in the list at the end.
+func (ex *explainer) stays(d *RuleDoc) bool {
+	return slices.ContainsFunc(ex.after, func(s standing) bool { return s.doc.words() == d.words() })
 }
 
 func (ex *explainer) explainRemoval(c *Change, opensOf func(*RuleDoc) (opens, error)) {

@@ -241,3 +241,38 @@ func TestNumbersAreSpacedLongestPrefixFirst(t *testing.T) {
 		t.Error("no entries")
 	}
 }
+
+// TestFullListIsReachedInPhases: one wide rule, in use, cannot become as many
+// exact ones as the quota allows, since one place is missing on the way. The
+// plan goes as far as can be gone, and the next finds nothing to do.
+func TestFullListIsReachedInPhases(t *testing.T) {
+	for quota := 3; quota <= 8; quota++ {
+		t.Run(fmt.Sprint(quota), func(t *testing.T) {
+			a := small()
+			a.sg("sg-web", "vpc-1", "in tcp/443 10.1.2.0/24", "out all 0.0.0.0/0")
+			a.eni("eni-web", "subnet-a", "sg-web", "10.1.1.10")
+			for i := range 7 {
+				a.flow(fmt.Sprintf("eni-web in tcp/443 10.1.2.%d", 5+31*i))
+			}
+			a.r.Quotas = append(a.r.Quotas, topology.Quota{Scope: home, Code: target.CodeRulesPerGroup, Value: quota})
+			p := newPlan()
+			p.scope = []string{"sg-web"}
+			s := a.snapshot(t)
+			c := p.build(t, s, a.flows)
+			wantPromises(t, c)
+			wantRequires(t, c)
+			wantSubsets(t, s, a, c, rand.New(rand.NewPCG(1, 2)))
+			o := outcome(t, c, "sg-web ingress ipv4")
+			if want := min(7, quota-1); o.RulesAfter != want || o.Outcome != target.OutcomeChanged {
+				t.Errorf("%s: %d rules, want %d (%s)", o.Outcome, o.RulesAfter, want, o.Reason)
+			}
+			after, err := Applied(s, c.Changes)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if second := p.build(t, after, a.flows); len(second.Changes) > 0 {
+				t.Errorf("the second plan proposes %s", strings.Join(words(second, "sg-web"), "; "))
+			}
+		})
+	}
+}

@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"strings"
 
-	"github.com/flowcover/flowcover/optimize"
 	"github.com/flowcover/flowcover/optimize/target"
 	"github.com/flowcover/flowcover/topology"
 	"github.com/flowcover/flowcover/topology/netset"
@@ -146,8 +145,8 @@ func (d *RuleDoc) Entry() (topology.NetworkACLEntry, error) {
 		return topology.NetworkACLEntry{}, err
 	}
 	e := topology.NetworkACLEntry{Number: d.Number, Direction: d.Direction, Allow: d.Allow, Protocol: p, FromPort: d.FromPort, ToPort: d.ToPort}
-	if d.Number < 1 || d.Number > maxNumber || d.PrefixList != "" || d.Group != "" || d.ID != "" {
-		return e, fmt.Errorf("entry %q: a network ACL entry has a number from 1 to %d and a cidr", d.words(), maxNumber)
+	if d.Number < 1 || d.Number > target.MaxNumber || d.PrefixList != "" || d.Group != "" || d.ID != "" {
+		return e, fmt.Errorf("entry %q: a network ACL entry has a number from 1 to %d and a cidr", d.words(), target.MaxNumber)
 	}
 	e.CIDR, err = canonicalCIDR(d.CIDR)
 	return e, err
@@ -162,37 +161,6 @@ func canonicalCIDR(s string) (netip.Prefix, error) {
 		return p, fmt.Errorf("cidr %q: want its canonical form, %s", s, c)
 	}
 	return p, nil
-}
-
-// ruleOf gives the security group rule for a chosen one. Of ICMP types a rule
-// can name only all, one type or one code.
-func ruleOf(dir topology.Direction, c optimize.Rule) (topology.SecurityGroupRule, error) {
-	from, to := c.Columns.FromTo()
-	r := topology.SecurityGroupRule{Direction: dir, Protocol: c.Columns.Protocol(), FromPort: from, ToPort: to}
-	if ps := target.Expressible(c.Columns); len(ps) != 1 || ps[0] != c.Columns {
-		return r, fmt.Errorf("%s rule on columns %s: no single rule can express it", dir, c.Columns)
-	}
-	owner, group, shared := strings.Cut(c.Ref, "/")
-	switch {
-	case c.Ref == "":
-		r.CIDR = c.Prefix
-	case strings.HasPrefix(c.Ref, "pl-"):
-		r.PrefixList = c.Ref
-	case shared:
-		r.Group, r.GroupOwner = group, owner
-	default:
-		r.Group = c.Ref
-	}
-	return r, nil
-}
-
-// entryOf gives the network ACL entry, without a number, for a chosen rule.
-func entryOf(dir topology.Direction, c optimize.Rule) (topology.NetworkACLEntry, error) {
-	r, err := ruleOf(dir, c)
-	if err == nil && !r.CIDR.IsValid() {
-		err = fmt.Errorf("%s entry %s: a network ACL entry takes a CIDR only", dir, c.Ref)
-	}
-	return topology.NetworkACLEntry{Direction: dir, Allow: true, Protocol: r.Protocol, FromPort: r.FromPort, ToPort: r.ToPort, CIDR: r.CIDR}, err
 }
 
 func entryBlock(e topology.NetworkACLEntry) netset.Block {

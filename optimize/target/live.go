@@ -1,6 +1,8 @@
-package changeset
+package target
 
 import (
+	"math/bits"
+
 	"github.com/flowcover/flowcover/topology"
 	"github.com/flowcover/flowcover/topology/netset"
 )
@@ -22,13 +24,13 @@ func newLiveIndex(live *netset.Set, rules []topology.SecurityGroupRule, opens fu
 	}
 	x := &liveIndex{words: (len(atoms) + 63) / 64, of: map[string][]uint64{}}
 	for i, r := range rules {
-		bits := make([]uint64, x.words)
+		has := make([]uint64, x.words)
 		for n, b := range atoms {
 			if sets[i].ContainsBlock(b) {
-				bits[n/64] |= 1 << (n % 64)
+				has[n/64] |= 1 << (n % 64)
 			}
 		}
-		x.of[r.Key()] = bits
+		x.of[r.Key()] = has
 	}
 	return x
 }
@@ -75,4 +77,13 @@ func (x *liveIndex) without(c carried, d topology.SecurityGroupRule, add []uint6
 		}
 	}
 	return true
+}
+
+// takes counts the atoms that one rule alone carries now and that r would share.
+func (x *liveIndex) takes(c carried, r topology.SecurityGroupRule) int {
+	n := 0
+	for i, w := range x.of[r.Key()] {
+		n += bits.OnesCount64(w & c.once[i] &^ c.twice[i])
+	}
+	return n
 }

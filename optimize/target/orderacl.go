@@ -1,11 +1,11 @@
-package changeset
+package target
 
 import (
 	"cmp"
 	"fmt"
 	"slices"
 
-	"github.com/flowcover/flowcover/optimize/target"
+	"github.com/flowcover/flowcover/optimize"
 	"github.com/flowcover/flowcover/topology"
 	"github.com/flowcover/flowcover/topology/netset"
 )
@@ -15,8 +15,46 @@ const (
 	spacing   = 100   // between new entries, so that a person can insert
 )
 
-// aclList is one direction of a network ACL on its way from today's entries to
-// the planned ones.
+// MaxNumber is the last number that an entry may have.
+const MaxNumber = maxNumber
+
+// EntryStep creates, replaces (on the same number) or deletes one entry.
+type EntryStep struct {
+	Add, Drop *topology.NetworkACLEntry
+	Flows     []string // that an added entry carries
+}
+
+// ACLPlan leads one direction of a network ACL from today's entries to the
+// planned ones.
+type ACLPlan struct {
+	Steps []EntryStep
+	After []topology.NetworkACLEntry // the list as it will stand, by number
+}
+
+// PlanACL compares the answers for one direction of an ACL with its entries and
+// orders the difference: create where there is room, replace on the same number
+// or delete what no live flow needs where there is none, delete last. The error
+// is a [Blocked] where every order would cut a live flow or pass the quota.
+func PlanACL(s *topology.Snapshot, a *topology.NetworkACL, rs []*Result, perFamily bool) (*ACLPlan, error) {
+	out := &ACLPlan{}
+	now := *a
+	for _, phase := range phasesOf(rs) {
+		l, err := newACLList(s, &now, phase, perFamily)
+		if err != nil {
+			return nil, err
+		}
+		steps, after, why := l.steps()
+		if why != "" {
+			return nil, &Blocked{why}
+		}
+		out.Steps, out.After = append(out.Steps, steps...), after
+		now.Entries = append(otherEntries(a, l.dir), after...)
+	}
+	slices.SortFunc(out.After, func(x, y topology.NetworkACLEntry) int { return cmp.Compare(x.Number, y.Number) })
+	return out, nil
+}
+
+// aclList is one direction of a network ACL on its way.
 type aclList struct {
 	dir       topology.Direction
 	quota     int
@@ -34,14 +72,14 @@ type plannedEntry struct {
 }
 
 // newACLList compares the answers for one direction of an ACL with its entries.
-func newACLList(s *topology.Snapshot, a *topology.NetworkACL, rs []*target.Result, perFamily bool) (*aclList, error) {
+func newACLList(s *topology.Snapshot, a *topology.NetworkACL, rs []*Result, perFamily bool) (*aclList, error) {
 	l := &aclList{dir: rs[0].Direction, perFamily: perFamily}
 	hasV6 := false
 	want := map[netset.Block]int{}
 	var planned []plannedEntry
 	var cells, final []netset.Block
 	for _, r := range rs {
-		hasV6 = hasV6 || r.Family != target.FamilyV4
+		hasV6 = hasV6 || r.Family != FamilyV4
 		for _, c := range r.Cells {
 			cells = append(cells, c.Block)
 		}
@@ -61,7 +99,7 @@ func newACLList(s *topology.Snapshot, a *topology.NetworkACL, rs []*target.Resul
 		}
 	}
 	var err error
-	if l.quota, err = target.ACLQuota(s, a.Scope, hasV6, perFamily); err != nil {
+	if l.quota, err = ACLQuota(s, a.Scope, hasV6, perFamily); err != nil {
 		return nil, err
 	}
 	stands := map[netset.Block]bool{}
@@ -95,17 +133,36 @@ func newACLList(s *topology.Snapshot, a *topology.NetworkACL, rs []*target.Resul
 		}
 		return cmp.Compare(a.Number, b.Number)
 	})
-	open := s.ACLOpens(a.ID, l.dir)
+	var today []topology.NetworkACLEntry
+	for _, e := range a.Entries {
+		if e.Direction == l.dir {
+			today = append(today, e)
+		}
+	}
+	open := firstMatch(today)
 	l.live = netset.Of(cells...).Intersect(open)
 	l.allowed = open.Union(netset.Of(final...))
 	return l, nil
 }
 
+// entryOf gives the network ACL entry, without a number, for a chosen rule.
+func entryOf(dir topology.Direction, c optimize.Rule) (topology.NetworkACLEntry, error) {
+	r, err := RuleOf(dir, c)
+	if err == nil && !r.CIDR.IsValid() {
+		err = fmt.Errorf("%s entry %s: a network ACL entry takes a CIDR only", dir, c.Ref)
+	}
+	return topology.NetworkACLEntry{Direction: dir, Allow: true, Protocol: r.Protocol, FromPort: r.FromPort, ToPort: r.ToPort, CIDR: r.CIDR}, err
+}
+
+func entryBlock(e topology.NetworkACLEntry) netset.Block {
+	return netset.Block{Prefix: e.CIDR, Columns: e.Columns()}
+}
+
 // spokenFor says whether an answer that was solved speaks for the entry.
-func spokenFor(e topology.NetworkACLEntry, rs []*target.Result) bool {
+func spokenFor(e topology.NetworkACLEntry, rs []*Result) bool {
 	for _, r := range rs {
 		v6 := e.CIDR.Addr().Is6()
-		if r.Family == target.FamilyBoth || (r.Family == target.FamilyV6) == v6 {
+		if r.Family == FamilyBoth || (r.Family == FamilyV6) == v6 {
 			return !r.Kept
 		}
 	}
@@ -120,10 +177,9 @@ func compareEntries(a, b topology.NetworkACLEntry) int {
 	return entryBlock(a).Compare(entryBlock(b))
 }
 
-// ops puts the steps in order: create where there is room, replace on the same
-// number or delete what no live flow needs where there is none, delete last.
-// Each step is checked against what is live and what may be open.
-func (l *aclList) ops() (out []op, why string, ok bool) {
+// steps puts the steps in order; else it says why there is no order. Each is
+// checked against what is live and what may be open.
+func (l *aclList) steps() (out []EntryStep, after []topology.NetworkACLEntry, why string) {
 	state := append(slices.Clone(l.keep), l.drop...)
 	limit := l.limits(state)
 	used := map[int]bool{}
@@ -139,42 +195,28 @@ func (l *aclList) ops() (out []op, why string, ok bool) {
 			last = max(last, a.Number)
 			used[a.Number] = true
 			state, adds = append(state, a.NetworkACLEntry), adds[1:]
-			out = append(out, createOp(a))
+			out = append(out, EntryStep{Add: &a.NetworkACLEntry, Flows: a.flows})
 			continue
 		}
 		if i := l.spare(state, drops); i >= 0 {
-			out = append(out, deleteOp(drops[i]))
-			state = withoutNumber(state, drops[i].Number)
+			d := drops[i]
+			out = append(out, EntryStep{Drop: &d})
+			state = withoutNumber(state, d.Number)
 			drops = slices.Delete(drops, i, i+1)
 			continue
 		}
-		a, d, found := l.swap(state, adds, drops)
+		i, j, found := l.swap(state, adds, drops)
 		if !found {
-			return nil, fmt.Sprintf("the %d entries that the quota leaves are all needed by live flows until new ones stand, "+
-				"and there is no place for one more; raise the quota, or remove an entry by hand", l.quota), false
+			return nil, nil, fmt.Sprintf("the %d entries that the quota leaves are all needed by live flows until new ones stand, "+
+				"and there is no place for one more; raise the quota, or remove an entry by hand", l.quota)
 		}
-		next := adds[a]
-		next.Number = drops[d].Number
-		out = append(out, replaceOp(drops[d], next))
-		state = append(withoutNumber(state, next.Number), next.NetworkACLEntry)
-		adds, drops = slices.Delete(adds, a, a+1), slices.Delete(drops, d, d+1)
+		a, d := adds[i], drops[j]
+		a.Number = d.Number
+		out = append(out, EntryStep{Add: &a.NetworkACLEntry, Drop: &d, Flows: a.flows})
+		state = append(withoutNumber(state, d.Number), a.NetworkACLEntry)
+		adds, drops = slices.Delete(adds, i, i+1), slices.Delete(drops, j, j+1)
 	}
-	return out, "", true
-}
-
-func createOp(p plannedEntry) op {
-	d := docOfEntry(p.NetworkACLEntry)
-	return op{kind: EntryAdd, after: &d, flows: p.flows}
-}
-
-func deleteOp(e topology.NetworkACLEntry) op {
-	d := docOfEntry(e)
-	return op{kind: EntryRemove, before: &d}
-}
-
-func replaceOp(e topology.NetworkACLEntry, p plannedEntry) op {
-	b, a := docOfEntry(e), docOfEntry(p.NetworkACLEntry)
-	return op{kind: EntryReplace, before: &b, after: &a, flows: p.flows}
+	return out, state, ""
 }
 
 // counts gives the entries per budget: one, or one for each family.
