@@ -153,7 +153,7 @@ func (e *Engine) probe(ctx context.Context, u *unit, in *input) error {
 	if err := e.readFrom(ctx, u, []*input{in}); err != nil {
 		return err
 	}
-	return e.run(ctx, "29_probe")
+	return e.run(ctx, "23_probe")
 }
 
 // duckReason is DuckDB's message without the scratch file's name and SQL.
@@ -182,85 +182,101 @@ func (e *Engine) advise(err error) error {
 		e.opt.MemoryLimit>>20, e.opt.Threads, err)
 }
 
-// tables of a rollup and the queries that make them.
-var tables = []struct{ name, query string }{
-	{"enis", "41_enis"},
-	{"flows", "40_flows"},
-	{"transit", "42_transit"},
-}
-
-// checkAddresses takes the records out whose addresses are none.
-func (e *Engine) checkAddresses(ctx context.Context) error {
-	rows, err := e.conn.QueryContext(ctx, query("25_addresses"))
+// badAddresses are the addresses of a table of flows that are none.
+func (e *Engine) badAddresses(ctx context.Context, path string) ([]string, error) {
+	if err := e.exec(ctx, "SET VARIABLE stored = ?", path); err != nil {
+		return nil, err
+	}
+	rows, err := e.conn.QueryContext(ctx, query("44_addresses"))
 	if err != nil {
-		return fmt.Errorf("25_addresses.sql: %w", cause(ctx, err))
+		return nil, fmt.Errorf("44_addresses.sql: %w", cause(ctx, err))
 	}
 	var bad []string
 	for rows.Next() {
 		var s string
 		if err := rows.Scan(&s); err != nil {
-			return errors.Join(err, rows.Close())
+			return nil, errors.Join(err, rows.Close())
 		}
 		if a, err := netip.ParseAddr(s); err != nil || a.Zone() != "" {
 			bad = append(bad, s)
 		}
 	}
 	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-		return fmt.Errorf("25_addresses.sql: %w", cause(ctx, err))
+		return nil, fmt.Errorf("44_addresses.sql: %w", cause(ctx, err))
 	}
-	if len(bad) == 0 {
-		return nil
-	}
-	if err := e.exec(ctx, "SET VARIABLE no_address = ?", bad); err != nil {
-		return err
-	}
-	return e.run(ctx, "26_no_address")
+	return bad, nil
 }
 
 // finish works the unit's tables out, writes them to the state and returns the
 // rollup.
 func (e *Engine) finish(ctx context.Context, u *unit) (*stored, error) {
-	if err := e.checkAddresses(ctx); err != nil {
-		return nil, fmt.Errorf("%s: %w", u.describe(), err)
+	st, err := e.workOut(ctx, u)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", u.describe(), e.advise(err))
 	}
+	return st, e.store(ctx, st)
+}
+
+func (e *Engine) workOut(ctx context.Context, u *unit) (*stored, error) {
 	for _, q := range []string{"27_interfaces", "28_clean"} {
 		if err := e.run(ctx, q); err != nil {
-			return nil, fmt.Errorf("%s: %w", u.describe(), e.advise(err))
+			return nil, err
 		}
 	}
 	if err := e.exec(ctx, cleanSlotSQL(u.cuts)); err != nil {
 		return nil, err
 	}
-	for _, q := range []string{"30_own", "31_tuple", "32_opener", "33_sided", "34_endpoint"} {
-		if err := e.run(ctx, q); err != nil {
-			return nil, fmt.Errorf("%s: %w", u.describe(), e.advise(err))
-		}
+	st := &stored{sidecar: e.sidecar(u), paths: map[string]string{}}
+	flows, err := e.workOutFlows(ctx, st)
+	if err != nil {
+		return nil, err
 	}
-	s := e.sidecar(u)
-	if err := e.conn.QueryRowContext(ctx, query("45_totals")).Scan(&s.Totals.Records, &s.Totals.NoData, &s.Totals.SkipData,
-		&s.Totals.Malformed, &s.Totals.NoTime, &s.Totals.Misdated); err != nil {
+	if err := e.run(ctx, "35_heard"); err != nil {
+		return nil, err
+	}
+	t := &st.sidecar.Totals
+	if err := e.conn.QueryRowContext(ctx, query("45_totals")).Scan(&t.Records, &t.NoData, &t.SkipData, &t.Malformed, &t.NoTime, &t.Misdated); err != nil {
 		return nil, fmt.Errorf("45_totals.sql: %w", cause(ctx, err))
 	}
-	st := &stored{sidecar: s, paths: map[string]string{}}
-	for _, t := range tables {
-		if t.name == "transit" && !u.transit {
-			continue
-		}
-		path := filepath.Join(e.dir, dirOut, fmt.Sprintf("%s-%s.parquet", filepath.Base(s.Name), t.name))
-		f, err := e.writeTable(ctx, t.query, t.name, path)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", u.describe(), e.advise(err))
-		}
-		if f.Rows == 0 && t.name == "transit" {
-			if err := os.Remove(path); err != nil {
-				return nil, err
-			}
-			continue
-		}
-		st.sidecar.Files = append(st.sidecar.Files, f)
-		st.paths[t.name] = path
+	enis, err := e.writeTable(ctx, st, "41_enis", "enis")
+	if err != nil {
+		return nil, err
 	}
-	return st, e.store(ctx, st)
+	st.sidecar.Files = []File{enis, flows}
+	if u.transit {
+		transit, err := e.writeTable(ctx, st, "42_transit", "transit")
+		if err != nil {
+			return nil, err
+		}
+		st.sidecar.Files = append(st.sidecar.Files, transit)
+	}
+	return st, nil
+}
+
+// workOutFlows writes the flows. Records whose addresses are none are found
+// there, where they are few, and taken out: then all is worked out again.
+func (e *Engine) workOutFlows(ctx context.Context, st *stored) (File, error) {
+	for {
+		for _, q := range []string{"30_own", "31_tuple", "32_opener", "33_sided", "34_endpoint"} {
+			if err := e.run(ctx, q); err != nil {
+				return File{}, err
+			}
+		}
+		f, err := e.writeTable(ctx, st, "40_flows", "flows")
+		if err != nil {
+			return f, err
+		}
+		bad, err := e.badAddresses(ctx, st.paths["flows"])
+		if err != nil || len(bad) == 0 {
+			return f, err
+		}
+		if err := e.exec(ctx, "SET VARIABLE no_address = ?", bad); err != nil {
+			return f, err
+		}
+		if err := e.run(ctx, "29_no_address"); err != nil {
+			return f, err
+		}
+	}
 }
 
 // store puts a rollup into the state; unless the very same stands there.
@@ -277,8 +293,11 @@ func (e *Engine) store(ctx context.Context, st *stored) error {
 	return nil
 }
 
-func (e *Engine) writeTable(ctx context.Context, query, table, path string) (File, error) {
+// writeTable writes a query's rows as one of the rollup's files.
+func (e *Engine) writeTable(ctx context.Context, st *stored, query, table string) (File, error) {
 	f := File{Table: table}
+	path := filepath.Join(e.dir, dirOut, fmt.Sprintf("%s-%s.parquet", filepath.Base(st.sidecar.Name), table))
+	st.paths[table] = path
 	if err := e.copyTo(ctx, query, path); err != nil {
 		return f, err
 	}

@@ -365,3 +365,25 @@ func TestTransitGatewayLogs(t *testing.T) {
 		}
 	}
 }
+
+// Addresses that are none are counted and left out, and their neighbours kept.
+func TestAddressesThatAreNone(t *testing.T) {
+	start := at(t, "2026-09-10 03:00:00")
+	recs := tcp(testENI, "10.9.0.7", "10.0.0.5", 40001, 443, start, 2, 18)
+	for i, bad := range []string{"10.0.0.256", "not an address", "fe80::1%eth0", "1::2::3", "010.0.0.1", "'; DROP TABLE tuple; --"} {
+		r := tcp(testENI, bad, "10.0.0.5", 40002+i, 443, start, 2, 18)[i%2]
+		recs = append(recs, r)
+	}
+	behind := tcp(testENI, "10.9.0.8", "10.0.0.5", 40001, 443, start, 2, 18)[0]
+	behind["pkt_srcaddr"], behind["pkt_dstaddr"] = "somewhere", "10.0.0.5"
+	logs := t.TempDir()
+	writeFile(t, logs, dayKey("2026-09-10", "a.parquet"), parquetBytes(t, append(recs, behind), parquetio.FlowLogOptions{}))
+	w := window(t, "2026-09-10", "2026-09-11", "UTC")
+	e := openEngine(t, t.TempDir(), Options{})
+	r := fill(t, e, logs, w)
+	wantRows(t, rowsOf(t, e, r, w),
+		testENI+" in tcp 10.0.0.5:443 10.9.0.7:* from 40001-40001 ACCEPT records 2 packets 3/2 bytes 300/200")
+	if len(r.Findings) != 1 || r.Findings[0].Kind != "malformed-records" || !strings.Contains(r.Findings[0].Message, "7 records") {
+		t.Errorf("findings %+v", r.Findings)
+	}
+}

@@ -3,14 +3,14 @@
 -- Input: clean. Output: own. Grain: interface, day, address.
 -- Equal counts: a private address before a public one, then the one that is
 -- more often a destination, then by text.
+CREATE OR REPLACE TEMP TABLE unsaid AS
+SELECT DISTINCT eni FROM clean
+WHERE has_addresses AND kind = 0 AND (flow_direction IS NULL OR flow_direction NOT IN ('ingress', 'egress'));
 CREATE OR REPLACE TEMP TABLE own AS
-WITH unsaid AS (
-    SELECT DISTINCT eni FROM clean
-    WHERE has_addresses AND kind = 0 AND coalesce(flow_direction, '') NOT IN ('ingress', 'egress')),
-seen AS (
-    SELECT eni, day, srcaddr AS addr, records, 0::BIGINT AS arrived FROM clean WHERE has_addresses AND kind = 0 AND eni IN (FROM unsaid)
+WITH seen AS (
+    SELECT eni, day, srcaddr AS addr, records, 0::BIGINT AS arrived FROM clean SEMI JOIN unsaid USING (eni) WHERE has_addresses AND kind = 0
     UNION ALL
-    SELECT eni, day, dstaddr, records, records FROM clean WHERE has_addresses AND kind = 0 AND eni IN (FROM unsaid)),
+    SELECT eni, day, dstaddr, records, records FROM clean SEMI JOIN unsaid USING (eni) WHERE has_addresses AND kind = 0),
 counted AS (
     SELECT eni, day, addr, sum(records) AS records, sum(arrived) AS arrived FROM seen GROUP BY ALL)
 SELECT eni, day, addr,
