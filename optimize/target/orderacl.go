@@ -102,12 +102,32 @@ func newACLList(s *topology.Snapshot, a *topology.NetworkACL, rs []*Result, perF
 	if l.quota, err = ACLQuota(s, a.Scope, hasV6, perFamily); err != nil {
 		return nil, err
 	}
+	l.compare(a, rs, planned)
+	var today []topology.NetworkACLEntry
+	for _, e := range a.Entries {
+		if e.Direction == l.dir {
+			today = append(today, e)
+		}
+	}
+	open := firstMatch(today)
+	l.live = netset.Of(cells...).Intersect(open)
+	l.allowed = open.Union(netset.Of(final...))
+	return l, nil
+}
+
+// compare sorts today's entries into those that stand and those that go, and
+// the planned ones that are missing into those to add.
+func (l *aclList) compare(a *topology.NetworkACL, rs []*Result, planned []plannedEntry) {
+	want := map[netset.Block]bool{}
+	for _, p := range planned {
+		want[entryBlock(p.NetworkACLEntry)] = true
+	}
 	stands := map[netset.Block]bool{}
 	for _, e := range a.Entries {
 		if e.Direction != l.dir || e.DefaultDeny() {
 			continue
 		}
-		_, wanted := want[entryBlock(e)]
+		wanted := want[entryBlock(e)]
 		switch {
 		case !spokenFor(e, rs):
 			l.keep = append(l.keep, e)
@@ -133,16 +153,6 @@ func newACLList(s *topology.Snapshot, a *topology.NetworkACL, rs []*Result, perF
 		}
 		return cmp.Compare(a.Number, b.Number)
 	})
-	var today []topology.NetworkACLEntry
-	for _, e := range a.Entries {
-		if e.Direction == l.dir {
-			today = append(today, e)
-		}
-	}
-	open := firstMatch(today)
-	l.live = netset.Of(cells...).Intersect(open)
-	l.allowed = open.Union(netset.Of(final...))
-	return l, nil
 }
 
 // entryOf gives the network ACL entry, without a number, for a chosen rule.
