@@ -326,7 +326,7 @@ func (e *Engine) sidecar(u *unit) Sidecar {
 	s := Sidecar{
 		Format: sidecarFormat, Name: e.name(u), Day: u.DayString(),
 		Account: u.Account, Region: u.Region, FlowLog: u.FlowLog,
-		Engine: "duckdb " + e.version, SQL: e.sqlHash, Cuts: u.cuts,
+		Engine: e.engineName(), SQL: e.sqlHash, Cuts: u.cuts,
 		Exceptions: []Exception{},
 	}
 	for _, o := range u.objects {

@@ -238,3 +238,6 @@ func (e *Engine) copyTo(ctx context.Context, name, path string) error {
 	}
 	return nil
 }
+
+// engineName goes into a rollup's sidecar.
+func (e *Engine) engineName() string { return "duckdb " + e.version }

@@ -53,7 +53,9 @@ type Progress struct {
 	Units, UnitsDone     int // key partitions
 	Objects, ObjectsDone int
 	Bytes, BytesDone     int64 // of the objects
+	Records              int64 // of the partitions done
 	Moved                int64 // over the network
+	Retried              int64 // requests tried again
 	// Unit is the partition just done, in words; empty at the start.
 	Unit string
 }
@@ -129,7 +131,7 @@ func (f *filler) run(ctx context.Context) (Report, error) {
 			return Report{}, err
 		}
 		if done {
-			f.advance(u)
+			f.advance(u, f.sidecars[u].Totals.Records, 0, 0)
 			continue
 		}
 		todo = append(todo, u)
@@ -156,14 +158,18 @@ func (f *filler) tell(unit string) {
 		return
 	}
 	f.progress.Unit = unit
-	f.progress.Moved = f.traffic().Bytes - f.base.Bytes
+	t := f.traffic()
+	f.progress.Moved, f.progress.Retried = t.Bytes-f.base.Bytes, t.Retries-f.base.Retries
 	f.report(f.progress)
 }
 
-func (f *filler) advance(u *unit) {
+// advance counts a unit as done, of whose objects and bytes some were counted
+// already.
+func (f *filler) advance(u *unit, records int64, objects int, bytes int64) {
 	f.progress.UnitsDone++
-	f.progress.ObjectsDone += len(u.objects)
-	f.progress.BytesDone += u.bytes()
+	f.progress.ObjectsDone += len(u.objects) - objects
+	f.progress.BytesDone += u.bytes() - bytes
+	f.progress.Records += records
 	f.tell(u.describe())
 }
 
@@ -221,9 +227,10 @@ func (f *filler) build(ctx context.Context, todo []*unit) error {
 // consume reads the batches as they come and stores each unit's rollup.
 func (f *filler) consume(ctx context.Context, s *stager) error {
 	var at *unit
+	objects, bytes := 0, int64(0) // of the unit, counted as done
 	for b := range s.out {
 		if b.unit != at {
-			at = b.unit
+			at, objects, bytes = b.unit, 0, 0
 			if err := f.e.begin(ctx, at); err != nil {
 				return err
 			}
@@ -234,6 +241,11 @@ func (f *filler) consume(ctx context.Context, s *stager) error {
 			return err
 		}
 		if !b.last {
+			n, size := b.objects()
+			objects, bytes = objects+n, bytes+size
+			f.progress.ObjectsDone += n
+			f.progress.BytesDone += size
+			f.tell("")
 			continue
 		}
 		st, err := f.e.finish(ctx, at)
@@ -243,7 +255,7 @@ func (f *filler) consume(ctx context.Context, s *stager) error {
 		f.names[at], f.sidecars[at] = st.sidecar.Name, st.sidecar
 		f.built++
 		f.whole += at.bytes()
-		f.advance(at)
+		f.advance(at, st.sidecar.Totals.Records, objects, bytes)
 	}
 	return ctx.Err()
 }

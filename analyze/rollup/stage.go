@@ -32,6 +32,20 @@ type batch struct {
 	last   bool  // the unit's last
 }
 
+// objects counts the batch's objects and their bytes. An object's inputs stand
+// together.
+func (b *batch) objects() (n int, bytes int64) {
+	var last *object
+	for _, in := range b.inputs {
+		if in.object != last {
+			last = in.object
+			n++
+			bytes += last.Size
+		}
+	}
+	return n, bytes
+}
+
 // Sizes of staging.
 const (
 	batchFiles   = 1000
