@@ -109,9 +109,13 @@ func (in *builder) wanted(f *analyze.Flow, reply bool) []netset.Columns {
 	case !reply:
 		return []netset.Columns{netset.PortColumns(p, uint16(f.Port), uint16(f.Port))}
 	}
-	out := []netset.Columns{netset.PortColumns(p, in.Policy.EphemeralFrom, in.Policy.EphemeralTo)}
-	if lo, hi := f.OpenerPortLow, min(f.OpenerPortHigh, int(in.Policy.EphemeralFrom)-1); lo >= 0 && lo <= hi {
+	from, to := in.Policy.EphemeralFrom, in.Policy.EphemeralTo
+	out := []netset.Columns{netset.PortColumns(p, from, to)}
+	if lo, hi := f.OpenerPortLow, min(f.OpenerPortHigh, int(from)-1); lo >= 0 && lo <= hi {
 		out = append(out, netset.PortColumns(p, uint16(lo), uint16(hi))) // NTP, NFS and the like
+	}
+	if lo, hi := max(f.OpenerPortLow, int(to)+1), f.OpenerPortHigh; f.OpenerPortLow >= 0 && lo <= hi && hi <= 65535 {
+		out = append(out, netset.PortColumns(p, uint16(lo), uint16(hi)))
 	}
 	return out
 }

@@ -70,7 +70,10 @@ func replyRanges(f *analyze.Flow, p Policy) []netset.Columns {
 	var out []netset.Columns
 	lo, hi := f.OpenerPortLow, f.OpenerPortHigh
 	seen := lo > 0 && lo <= hi && hi <= 65535
-	if seen && (lo < from || hi > to) {
+	switch apart := hi < from-1 || lo > to+1; {
+	case seen && apart: // NTP from port 123: between that and the range nothing is needed
+		out = append(out, cols(lo, hi))
+	case seen && (lo < from || hi > to):
 		out = append(out, cols(min(lo, from), max(hi, to)))
 	}
 	out = append(out, cols(from, to))
