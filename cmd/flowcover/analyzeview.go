@@ -93,7 +93,7 @@ func writeFindings(b *strings.Builder, width int, list []analyze.Finding, most i
 func writeFlows(w io.Writer, width int, flows []analyze.Flow, top int) error {
 	t := &table.Table{Columns: []table.Column{
 		{Name: "rank", Right: true}, {Name: "from", Min: 9}, {Name: "to", Min: 9}, {Name: "service"}, {Name: "class", Min: 4},
-		{Name: "days", Right: true}, {Name: "records", Right: true}, {Name: "last"}, {Name: "carried by", Min: 8}, {Name: "approved", Min: 8},
+		{Name: "days", Right: true}, {Name: "records", Right: true}, {Name: "last", Drop: 1}, {Name: "carried by", Drop: 2}, {Name: "approved", Min: 8},
 	}}
 	for i := range flows {
 		if top > 0 && i == top {

@@ -70,7 +70,7 @@ func planVerb() command.Verb {
 	flags = append(flags, quotaFlags()...)
 	flags = append(flags, regionFlag(), endpointFlag(),
 		command.Flag{Name: "workers", Hint: "N", Type: command.Int, Key: "workers", Usage: "lists solved at a time; without it one a CPU; the answer is the same"},
-		command.Flag{Name: "all", Type: command.Bool, Usage: "print unchanged lists and every flow that is not approved"},
+		command.Flag{Name: "all", Type: command.Bool, Usage: "print rule by rule what changes, unchanged lists, and every flow that is not approved"},
 		jsonFlag())
 	return command.Verb{
 		Name: "plan", Summary: "work out the rules and write the difference to today as a changeset",
@@ -267,7 +267,7 @@ func (p *planRun) print(cs *changeset.Changeset) error {
 		out.Format = "flowcover.plan/1"
 		return writeJSON(p.env.Out, out)
 	}
-	v := &changesetView{out: p.env.Out, width: p.env.Width, all: p.all}
+	v := &changesetView{out: p.env.Out, width: p.env.Width, all: p.all, brief: !p.all}
 	if err := v.write(cs, digest); err != nil {
 		return err
 	}

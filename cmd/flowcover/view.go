@@ -15,13 +15,21 @@ import (
 type changesetView struct {
 	out   io.Writer
 	width int
-	all   bool
+	all   bool // unchanged lists and every flow, too
+	brief bool // no rule by rule
 
 	b strings.Builder
 }
 
 // listed is how many lines of a long list are printed without --all.
 const listed = 10
+
+func (v *changesetView) most() int {
+	if v.brief {
+		return 5
+	}
+	return listed
+}
 
 func (v *changesetView) line(format string, args ...any) {
 	v.b.WriteString(fmt.Sprintf(format, args...) + "\n")
@@ -53,7 +61,9 @@ func (v *changesetView) write(cs *changeset.Changeset, digest string) error {
 	if err := v.overview(cs); err != nil {
 		return err
 	}
-	v.targets(cs)
+	if !v.brief {
+		v.targets(cs)
+	}
 	v.promises(cs.Promises)
 	v.notes("flows that are not approved; no rule was made for them", cs.NotApproved)
 	v.notes("approved flows that cannot be followed through the snapshot today", cs.NotFollowed)
@@ -64,8 +74,8 @@ func (v *changesetView) write(cs *changeset.Changeset, digest string) error {
 // overview is one line a target.
 func (v *changesetView) overview(cs *changeset.Changeset) error {
 	t := &table.Table{Columns: []table.Column{
-		{Name: "rules of", Min: 20}, {Name: "today", Right: true}, {Name: "proposed", Right: true}, {Name: "quota", Right: true},
-		{Name: "excess today", Right: true}, {Name: "excess then", Right: true}, {Name: "outcome", Min: 10},
+		{Name: "rules of"}, {Name: "today", Right: true}, {Name: "then", Right: true}, {Name: "quota", Right: true},
+		{Name: "excess today", Right: true, Drop: 1}, {Name: "excess then", Right: true, Drop: 2}, {Name: "outcome", Min: 11},
 	}}
 	unchanged := 0
 	for _, g := range cs.Targets {
@@ -193,8 +203,8 @@ func (v *changesetView) notes(title string, notes []changeset.FlowNote) {
 	v.line("")
 	v.text("", title+fmt.Sprintf(" (%d)", len(notes)))
 	for i, n := range notes {
-		if i == listed && !v.all {
-			v.line("  and %d more (--all)", len(notes)-listed)
+		if i == v.most() && !v.all {
+			v.line("  and %d more (--all)", len(notes)-i)
 			return
 		}
 		v.text("  ", fmt.Sprintf("%s  %s: %s", n.Flow, n.Text, n.Reason))
@@ -208,8 +218,8 @@ func (v *changesetView) findings(list []changeset.Finding) {
 	v.line("")
 	v.line("findings")
 	for i, f := range list {
-		if i == listed && !v.all {
-			v.line("  and %d more (--all)", len(list)-listed)
+		if i == v.most() && !v.all {
+			v.line("  and %d more (--all)", len(list)-i)
 			return
 		}
 		v.text("  ", fmt.Sprintf("%s %s %s", f.Severity, f.Kind, strings.TrimSpace(f.Resource+" "+f.Message)))
@@ -222,6 +232,9 @@ func (v *changesetView) next(file string, changes int) error {
 	if changes == 0 {
 		v.line("nothing to change")
 		return v.flush()
+	}
+	if v.brief {
+		v.line("see each rule with its reason and evidence:\n  flowcover show %s", file)
 	}
 	v.line("review it:\n  flowcover review %s --approve all --reason TEXT --key ~/.ssh/id_ed25519", file)
 	return v.flush()

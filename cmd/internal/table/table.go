@@ -3,13 +3,14 @@
 // columns they take.
 //
 // A table that is too wide gives up width where the columns allow it, the cut
-// marked by "…"; where even that is not enough each row becomes a block of
-// "name: value" lines. Width 0 means no limit: a file or a pipe gets all of it.
+// marked by "…", then whole columns that may go; where even that is not enough
+// each row becomes a block of "name: value" lines, none left out. Width 0 means no limit: a file or a pipe gets all of it.
 package table
 
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/mattn/go-runewidth"
@@ -106,6 +107,9 @@ type Column struct {
 	Right bool // numbers
 	// Min is the least width the column may be cut to; 0: it is never cut.
 	Min int
+	// Drop says which columns are left out, the lowest number first, where cutting
+	// does not suffice; 0: the column stays.
+	Drop int
 }
 
 // Table is a table that is being filled.
@@ -151,6 +155,11 @@ func (t *Table) Write(w io.Writer, width int) error {
 	}
 	widths := t.natural()
 	if width > 0 && !t.fit(widths, width-Width(t.Indent)) {
+		for less := t.less(); less != nil; less = less.less() {
+			if widths := less.natural(); less.fit(widths, width-Width(t.Indent)) {
+				return less.Write(w, width)
+			}
+		}
 		return t.writeBlocks(w, width)
 	}
 	var b strings.Builder
@@ -164,6 +173,24 @@ func (t *Table) Write(w io.Writer, width int) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// less is the table without the column that goes first, nil if none may go.
+func (t *Table) less() *Table {
+	first := -1
+	for i, c := range t.Columns {
+		if c.Drop > 0 && (first < 0 || c.Drop < t.Columns[first].Drop) {
+			first = i
+		}
+	}
+	if first < 0 {
+		return nil
+	}
+	out := &Table{Columns: slices.Delete(slices.Clone(t.Columns), first, first+1), Indent: t.Indent}
+	for _, row := range t.Rows {
+		out.Rows = append(out.Rows, slices.Delete(slices.Clone(row), first, first+1))
+	}
+	return out
 }
 
 func (t *Table) natural() []int {

@@ -120,3 +120,33 @@ func TestCleanKeepsTheTerminalSafe(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+func TestColumnsGoBeforeTheTableDoes(t *testing.T) {
+	sample := func() *Table {
+		tab := &Table{Columns: []Column{{Name: "id"}, {Name: "second", Drop: 2}, {Name: "first", Drop: 1}, {Name: "end"}}}
+		tab.Add("abcdef", "22222222", "11111111", "z")
+		return tab
+	}
+	for _, c := range []struct {
+		width int
+		want  string
+	}{
+		{31, "id      second    first     end\nabcdef  22222222  11111111  z\n"},
+		{30, "id      second    end\nabcdef  22222222  z\n"},
+		{20, "id      end\nabcdef  z\n"},
+		{10, ""}, // blocks: nothing is left out
+	} {
+		var b strings.Builder
+		if err := sample().Write(&b, c.width); err != nil {
+			t.Fatal(err)
+		}
+		if c.width > 10 && b.String() != c.want {
+			t.Errorf("width %d:\n%s\nwant\n%s", c.width, b.String(), c.want)
+		}
+		for _, name := range []string{"second", "first"} {
+			if c.width == 10 && !strings.Contains(b.String(), name) {
+				t.Errorf("width 10: %q is missing:\n%s", name, b.String())
+			}
+		}
+	}
+}
