@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/flowcover/flowcover/analyze"
@@ -204,12 +205,15 @@ func (b backwards) List(ctx context.Context, prefix string, each func(source.Obj
 // reads counts what is read of a bucket's objects.
 type reads struct {
 	source.Bucket
-	n map[string]int
+	mu *sync.Mutex
+	n  map[string]int
 }
 
 func (r reads) Local(string) (string, bool) { return "", false }
 func (r reads) Open(ctx context.Context, o source.Object) (io.ReadCloser, error) {
+	r.mu.Lock()
 	r.n[o.Key]++
+	r.mu.Unlock()
 	return r.Bucket.Open(ctx, o)
 }
 
@@ -226,7 +230,7 @@ func TestOnlyWhatIsNewIsRead(t *testing.T) {
 	threeDays(t, logs)
 	w := window(t, "2026-09-09", "2026-09-12", "UTC")
 	run := func() (Report, map[string]int) {
-		b := reads{openDir(t, logs, false), map[string]int{}}
+		b := reads{openDir(t, logs, false), new(sync.Mutex), map[string]int{}}
 		e := openEngine(t, state, Options{})
 		rep, err := e.Fill(context.Background(), []source.Bucket{b}, w, nil)
 		if err != nil {
@@ -263,7 +267,7 @@ func TestDamagedRollupsAreMadeAgain(t *testing.T) {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	for _, name := range names {
+	for _, name := range names[:3] { // one rollup's sidecar and tables
 		path := filepath.Join(state, name)
 		for what, harm := range map[string]func() error{
 			"gone":    func() error { return os.Remove(path) },
