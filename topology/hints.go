@@ -107,7 +107,7 @@ func (x *index) nearestRoute(t *RouteTable, dst netip.Addr) string {
 		if other == t || other.VPC != t.VPC {
 			continue
 		}
-		if r, ok := x.compileRoutes(other).lookup(dst); ok && r.State != StateBlackhole {
+		if r, ok := x.compileRoutes(other).Lookup(dst); ok && r.State != StateBlackhole {
 			return fmt.Sprintf("%s, of the same VPC, routes it to %s", other.ID, r.Target)
 		}
 	}
@@ -129,7 +129,7 @@ func (x *index) nearestTransit(t *TransitGatewayRouteTable, dst netip.Addr) stri
 		if other.table == t || other.table.TransitGateway != t.TransitGateway {
 			continue
 		}
-		if r, ok := other.routes().lookup(dst); ok && !r.blackhole {
+		if r, ok := other.routes().Lookup(dst); ok && !r.blackhole {
 			return fmt.Sprintf("%s, of the same gateway, routes it to %s", other.table.ID, r.attachment)
 		}
 	}

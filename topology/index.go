@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+
+	"github.com/flowcover/flowcover/topology/netset"
 )
 
 // index finds resources. It depends on no rule and no entry, so a proposed
@@ -26,13 +28,13 @@ type index struct {
 
 	eniAt         map[netip.Addr][]*NetworkInterface
 	eniAtPublic   map[netip.Addr][]*NetworkInterface
-	delegated     prefixTable[[]*NetworkInterface]
+	delegated     netset.Table[[]*NetworkInterface]
 	eniInGroup    map[string][]*NetworkInterface
 	eniInSubnet   map[string][]*NetworkInterface
 	eniOfInstance map[string][]*NetworkInterface
 
-	subnetAt   map[string]*prefixTable[*Subnet] // by VPC
-	vpcAt      prefixTable[[]string]            // VPC ids by CIDR
+	subnetAt   map[string]*netset.Table[*Subnet] // by VPC
+	vpcAt      netset.Table[[]string]            // VPC ids by CIDR
 	subnetACL  map[string]string
 	defaultACL map[string]string
 	subnetRT   map[string]*vpcTable
@@ -43,7 +45,7 @@ type index struct {
 	attachmentOf map[[2]string]*TransitGatewayAttachment // {tgw, VPC}
 	internetOf   map[string]*Gateway                     // by VPC
 	natAt        map[string]*Gateway                     // by ENI
-	lists        map[string]*prefixTable[struct{}]
+	lists        map[string]*netset.Table[struct{}]
 	notRead      map[string]string // call -> the code it was refused with
 
 	peered  map[[2]string]bool  // VPC pairs with an active peering
@@ -97,11 +99,11 @@ func newIndex(r Resources) *index {
 }
 
 func (x *index) addLists(r Resources) {
-	x.lists = make(map[string]*prefixTable[struct{}], len(r.PrefixLists))
+	x.lists = make(map[string]*netset.Table[struct{}], len(r.PrefixLists))
 	for i := range r.PrefixLists {
-		t := &prefixTable[struct{}]{}
+		t := &netset.Table[struct{}]{}
 		for _, p := range r.PrefixLists[i].Entries {
-			t.set(p, struct{}{})
+			t.Set(p, struct{}{})
 		}
 		x.lists[r.PrefixLists[i].ID] = t
 	}
@@ -119,8 +121,8 @@ func (x *index) addInterfaces(r Resources) {
 			x.eniAt[a] = append(x.eniAt[a], n)
 		}
 		for _, p := range n.Prefixes {
-			others, _ := x.delegated.get(p)
-			x.delegated.set(p, append(others, n))
+			others, _ := x.delegated.Get(p)
+			x.delegated.Set(p, append(others, n))
 		}
 		public := make(map[netip.Addr]bool, len(n.PublicAddresses))
 		for _, a := range n.PublicAddresses {
@@ -160,22 +162,22 @@ func (x *index) orderInterfaces(v *Instance) {
 }
 
 func (x *index) addSubnets(r Resources) {
-	x.subnetAt = make(map[string]*prefixTable[*Subnet], len(r.VPCs))
+	x.subnetAt = make(map[string]*netset.Table[*Subnet], len(r.VPCs))
 	for i := range r.Subnets {
 		n := &r.Subnets[i]
 		t, ok := x.subnetAt[n.VPC]
 		if !ok {
-			t = &prefixTable[*Subnet]{}
+			t = &netset.Table[*Subnet]{}
 			x.subnetAt[n.VPC] = t
 		}
 		for _, p := range n.CIDRs {
-			t.set(p, n)
+			t.Set(p, n)
 		}
 	}
 	for i := range r.VPCs {
 		for _, p := range r.VPCs[i].CIDRs {
-			others, _ := x.vpcAt.get(p)
-			x.vpcAt.set(p, append(others, r.VPCs[i].ID))
+			others, _ := x.vpcAt.Get(p)
+			x.vpcAt.Set(p, append(others, r.VPCs[i].ID))
 		}
 	}
 	x.subnetACL = make(map[string]string, len(r.Subnets))
@@ -197,7 +199,7 @@ func (x *index) addTables(r Resources) {
 	x.gatewayRT = make(map[string]*vpcTable)
 	for i := range r.RouteTables {
 		t := &vpcTable{table: &r.RouteTables[i]}
-		t.routes = sync.OnceValue(func() *prefixTable[readyRoute] { return x.compileRoutes(t.table) })
+		t.routes = sync.OnceValue(func() *netset.Table[readyRoute] { return x.compileRoutes(t.table) })
 		for _, sub := range t.table.Subnets {
 			x.subnetRT[sub] = t
 		}
@@ -211,7 +213,7 @@ func (x *index) addTables(r Resources) {
 	x.transitRT = make(map[string]*transitTable, len(r.TransitRouteTables))
 	for i := range r.TransitRouteTables {
 		t := &transitTable{table: &r.TransitRouteTables[i]}
-		t.routes = sync.OnceValue(func() *prefixTable[transitRoute] { return x.compileTransit(t.table) })
+		t.routes = sync.OnceValue(func() *netset.Table[transitRoute] { return x.compileTransit(t.table) })
 		x.transitRT[t.table.ID] = t
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/flowcover/flowcover/topology/netset"
 )
 
 // The resource types of a transit gateway attachment.
@@ -20,7 +22,7 @@ const (
 // prefix lists spelled out. Compiled when first asked.
 type vpcTable struct {
 	table  *RouteTable
-	routes func() *prefixTable[readyRoute]
+	routes func() *netset.Table[readyRoute]
 }
 
 type readyRoute struct {
@@ -30,11 +32,11 @@ type readyRoute struct {
 
 // compileRoutes keeps for each destination the route that AWS prefers: static,
 // then prefix list, then propagated.
-func (x *index) compileRoutes(t *RouteTable) *prefixTable[readyRoute] {
-	out := &prefixTable[readyRoute]{}
+func (x *index) compileRoutes(t *RouteTable) *netset.Table[readyRoute] {
+	out := &netset.Table[readyRoute]{}
 	offer := func(p netip.Prefix, r *Route) {
-		if old, ok := out.get(p); !ok || routePriority(r) < routePriority(old.Route) {
-			out.set(p, readyRoute{r, r.ref(t.ID)})
+		if old, ok := out.Get(p); !ok || routePriority(r) < routePriority(old.Route) {
+			out.Set(p, readyRoute{r, r.ref(t.ID)})
 		}
 	}
 	for i := range t.Routes {
@@ -74,7 +76,7 @@ func (r *Route) ref(table string) RuleRef {
 // transitTable is a TGW route table with its routes by destination.
 type transitTable struct {
 	table  *TransitGatewayRouteTable
-	routes func() *prefixTable[transitRoute]
+	routes func() *netset.Table[transitRoute]
 }
 
 // transitRoute is where a TGW route table sends a destination.
@@ -97,13 +99,13 @@ const (
 	priorityPeering
 )
 
-func (x *index) compileTransit(t *TransitGatewayRouteTable) *prefixTable[transitRoute] {
-	out := &prefixTable[transitRoute]{}
+func (x *index) compileTransit(t *TransitGatewayRouteTable) *netset.Table[transitRoute] {
+	out := &netset.Table[transitRoute]{}
 	offer := func(p netip.Prefix, r transitRoute) {
 		r.ref = RuleRef{Kind: KindTransitRoute, Resource: t.ID, Rule: p.String()}
-		old, ok := out.get(p)
+		old, ok := out.Get(p)
 		if !ok || cmp.Or(cmp.Compare(r.priority, old.priority), cmp.Compare(r.attachment, old.attachment)) < 0 {
-			out.set(p, r)
+			out.Set(p, r)
 		}
 	}
 	for _, r := range t.Routes {
@@ -135,7 +137,7 @@ func (x *index) compileTransit(t *TransitGatewayRouteTable) *prefixTable[transit
 				continue
 			}
 			for _, p := range v.CIDRs {
-				if _, listed := out.get(p); !listed {
+				if _, listed := out.Get(p); !listed {
 					offer(p, transitRoute{attachment: id, priority: priorityVPC, origin: "propagated"})
 				}
 			}

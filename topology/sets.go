@@ -214,7 +214,7 @@ func (s *Snapshot) matchesPrefix(r *SecurityGroupRule, a netip.Addr) bool {
 		if !ok {
 			return false
 		}
-		_, ok = t.lookup(a)
+		_, ok = t.Lookup(a)
 		return ok
 	}
 	return r.CIDR.Contains(a)

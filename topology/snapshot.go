@@ -193,7 +193,7 @@ func find[T any](m map[string]*T, id string) (*T, bool) {
 func (s *Snapshot) InterfacesAt(a netip.Addr) []*NetworkInterface {
 	a = a.Unmap()
 	here := s.ix.eniAt[a]
-	if delegated, ok := s.ix.delegated.lookup(a); ok {
+	if delegated, ok := s.ix.delegated.Lookup(a); ok {
 		return append(slices.Clone(here), delegated...)
 	}
 	return here
@@ -236,7 +236,7 @@ func (s *Snapshot) SubnetRouteTable(subnet string) (*RouteTable, bool) {
 // SubnetOf finds the subnet of a VPC that holds an address.
 func (s *Snapshot) SubnetOf(vpc string, a netip.Addr) (*Subnet, bool) {
 	if t, ok := s.ix.subnetAt[vpc]; ok {
-		return t.lookup(a.Unmap())
+		return t.Lookup(a.Unmap())
 	}
 	return nil, false
 }

@@ -337,7 +337,7 @@ func (s *Snapshot) publicFrom(n *NetworkInterface, a, peer netip.Addr) netip.Add
 		return a
 	}
 	if t := s.ix.tableOf(n.Subnet); t != nil {
-		if r, ok := t.routes().lookup(peer); ok && !strings.HasPrefix(r.Target, "igw-") {
+		if r, ok := t.routes().Lookup(peer); ok && !strings.HasPrefix(r.Target, "igw-") {
 			return a
 		}
 	}
@@ -373,7 +373,7 @@ func (s *Snapshot) placeOf(text string, a netip.Addr, others []*NetworkInterface
 		}
 		return place{ns[0], sub, a}, nil
 	}
-	vpcs, _ := s.ix.vpcAt.lookup(a)
+	vpcs, _ := s.ix.vpcAt.Lookup(a)
 	var subs []*Subnet
 	for _, v := range vpcs {
 		if sub, ok := s.SubnetOf(v, a); ok {

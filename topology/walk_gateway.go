@@ -142,7 +142,7 @@ func (w *walker) internetGateway(n *NetworkInterface) string {
 // gateway's own route table where it has one.
 func (w *walker) fromGateway(id, vpc string) {
 	if t, ok := w.x.gatewayRT[id]; ok {
-		if p, r, ok := t.routes().longest(w.dst); ok && r.Target != "local" && r.State != StateBlackhole {
+		if p, r, ok := t.routes().Longest(w.dst); ok && r.Target != "local" && r.State != StateBlackhole {
 			if w.text {
 				w.hops = append(w.hops, Hop{Kind: "route-table", Resource: t.table.ID, Rule: &r.ref, Verdict: Pass,
 					Detail: fmt.Sprintf("%s by %s to %s", w.dst, p, r.Target)})
@@ -411,7 +411,7 @@ func (w *walker) fromOutside(to place) {
 		w.stop(NullRouted, "vpc", vpc, "no route table shows by which way %s would come in", w.src)
 		return
 	}
-	r, ok := t.routes().lookup(w.src)
+	r, ok := t.routes().Lookup(w.src)
 	if !ok || r.State == StateBlackhole {
 		w.stop(NullRouted, "route-table", t.table.ID, "no route leads back to %s: there is no way in from there", w.src)
 		return
@@ -441,7 +441,7 @@ func (w *walker) target(to place) (*Subnet, string) {
 	if n != nil {
 		return w.x.subnets[n.Subnet], n.VPC
 	}
-	vpcs, ok := w.x.vpcAt.lookup(w.dst)
+	vpcs, ok := w.x.vpcAt.Lookup(w.dst)
 	if !ok {
 		return nil, ""
 	}
@@ -461,7 +461,7 @@ func (w *walker) fromTransit(vpc, tgw string) {
 		w.stop(NullRouted, "transit-gateway", tgw, "no table shows by which attachment %s would come in", w.src)
 		return
 	}
-	r, ok := w.x.transitRT[a.RouteTable].routes().lookup(w.src)
+	r, ok := w.x.transitRT[a.RouteTable].routes().Lookup(w.src)
 	if ok && !r.blackhole {
 		for _, in := range w.x.attachments[r.attachment] {
 			if in.TransitGateway != tgw || in.ResourceType == AttachVPC {

@@ -81,7 +81,7 @@ func (w *walker) enterTransit(a *TransitGatewayAttachment) {
 		return
 	}
 	c := Check{Kind: KindTransitRoute, Resource: t.table.ID, Direction: Egress, Remote: w.dst, Columns: w.cols}
-	p, r, ok := t.routes().longest(w.dst)
+	p, r, ok := t.routes().Longest(w.dst)
 	if !ok {
 		w.checks = append(w.checks, c)
 		w.end = NoRoute

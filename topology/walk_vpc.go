@@ -125,7 +125,7 @@ func (w *walker) lookup(sub *Subnet) (*Route, bool) {
 		return nil, false
 	}
 	c := Check{Kind: KindRoute, Resource: t.table.ID, Subnet: sub.ID, Direction: Egress, Remote: w.dst, Columns: w.cols}
-	p, r, ok := t.routes().longest(w.dst)
+	p, r, ok := t.routes().Longest(w.dst)
 	if !ok {
 		w.checks = append(w.checks, c)
 		w.end = NoRoute
@@ -225,7 +225,7 @@ func (w *walker) interfaceIn(vpc string, a netip.Addr) *NetworkInterface {
 			return n
 		}
 	}
-	delegated, _ := w.x.delegated.lookup(a)
+	delegated, _ := w.x.delegated.Lookup(a)
 	for _, n := range delegated {
 		if n.VPC == vpc {
 			return n
