@@ -187,7 +187,8 @@ func (j *rejects) aclOf(f *Flow) string {
 // returnEntry names the entry that refuses the reply today.
 func (j *rejects) returnEntry(f *Flow) string {
 	acl := j.aclOf(f)
-	d, c := topology.Egress, netset.Column(0)
+	d := topology.Egress
+	var c netset.Column
 	if f.Side == Out {
 		d = topology.Ingress
 	}

@@ -34,7 +34,8 @@ func (s *Snapshot) nearness(r *readyRule, remote netip.Addr, cols netset.Columns
 	if r.cols.Protocol() == cols.Protocol() {
 		same = 50
 	}
-	address, common := false, 0
+	var address bool
+	var common int
 	switch {
 	case r.rule.Group != "":
 		common = 1

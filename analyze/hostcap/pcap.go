@@ -313,7 +313,7 @@ const (
 
 func (p *pcap) segment(at time.Time, proto netset.Protocol, src, dst netip.Addr, b []byte) {
 	var from, to netip.AddrPort
-	opens, answers := false, false
+	var opens, answers bool
 	switch proto {
 	case netset.TCP:
 		if len(b) < 14 {

@@ -136,11 +136,11 @@ func parse(c *cli.Context, stderr io.Writer) (*recording, error) {
 		}
 	}
 	if r.instance != "" && !strings.HasPrefix(r.instance, "i-") {
-		return nil, fmt.Errorf("--instance %q: want i-...", r.instance)
+		return nil, fmt.Errorf("--instance %q: want an id that begins with i-", r.instance)
 	}
 	for _, id := range r.enis {
 		if !strings.HasPrefix(id, "eni-") {
-			return nil, fmt.Errorf("--eni %q: want eni-...", id)
+			return nil, fmt.Errorf("--eni %q: want an id that begins with eni-", id)
 		}
 	}
 	if r.host == "" {

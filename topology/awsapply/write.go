@@ -2,6 +2,7 @@ package awsapply
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -152,5 +153,5 @@ func standsPerhaps(err error) bool {
 		"NetworkAclEntryAlreadyExists", "InvalidNetworkAclEntry.NotFound":
 		return true
 	}
-	return err == errNotThere
+	return errors.Is(err, errNotThere)
 }

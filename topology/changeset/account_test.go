@@ -222,7 +222,6 @@ type plan struct {
 	approve  []string
 	coverage func(string) (float64, []string)
 	scope    []string
-	quota    int
 	corrupt  func([]target.Result) // spoils the answers before they become changes
 }
 

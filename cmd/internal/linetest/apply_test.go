@@ -88,7 +88,11 @@ func (h *house) stopAfter(t *testing.T, done int, s syscall.Signal, code int) {
 				t.Fatal(err)
 			}
 			signalled = true
-		case <-ended:
+		case err := <-ended:
+			var exit *exec.ExitError
+			if err != nil && !errors.As(err, &exit) {
+				t.Fatal(err)
+			}
 			if got := cmd.ProcessState.ExitCode(); got != code || !signalled {
 				t.Fatalf("exit status %d, want %d; signalled: %v\n%s", got, code, signalled, errs.String())
 			}
