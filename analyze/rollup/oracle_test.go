@@ -138,23 +138,33 @@ func settleOracle(lines []*line) {
 	}
 }
 
-// endpoints counts the other ends' ports of answered, unsettled tuples.
-func endpoints(lines []*line, slot func(*line) string) map[string]int {
-	in, out := map[string]bool{}, map[string]bool{}
-	part := func(l *line) string { return l.tuple() + slot(l) + l.action }
-	for _, l := range lines {
-		if l.action != "REJECT" {
-			if l.arriving {
-				in[part(l)] = true
-			} else {
-				out[part(l)] = true
+// endpoints counts the other ends' ports of answered, unsettled conversations,
+// whichever interfaces of the partition saw the request and the answer.
+func endpoints(lines []*line) map[string]int {
+	sent := map[string]bool{}
+	way := func(l *line, from, to string, fp, tp int) string {
+		return fmt.Sprint(l.unit, l.proto, from, fp, to, tp)
+	}
+	tuples := func(yield func(*line)) {
+		for _, l := range lines {
+			if l.side == analyze.Unsettled && l.lport >= 0 && l.pport >= 0 {
+				yield(l)
 			}
 		}
 	}
+	tuples(func(l *line) {
+		switch {
+		case l.action == "REJECT":
+		case l.arriving:
+			sent[way(l, l.peer, l.local, l.pport, l.lport)] = true
+		default:
+			sent[way(l, l.local, l.peer, l.lport, l.pport)] = true
+		}
+	})
 	others := map[string]map[int]bool{}
-	for _, l := range lines {
-		if l.side != analyze.Unsettled || l.lport < 0 || l.pport < 0 || !in[part(l)] || !out[part(l)] {
-			continue
+	tuples(func(l *line) {
+		if !sent[way(l, l.peer, l.local, l.pport, l.lport)] || !sent[way(l, l.local, l.peer, l.lport, l.pport)] {
+			return
 		}
 		for _, end := range []struct {
 			key   string
@@ -165,7 +175,7 @@ func endpoints(lines []*line, slot func(*line) string) map[string]int {
 			}
 			others[end.key][end.other] = true
 		}
-	}
+	})
 	n := map[string]int{}
 	for k, v := range others {
 		if len(v) >= 16 {
@@ -175,9 +185,7 @@ func endpoints(lines []*line, slot func(*line) string) map[string]int {
 	return n
 }
 
-func endKey(l *line, addr string, port int) string {
-	return fmt.Sprint(l.unit, l.eni, l.proto, addr, port)
-}
+func endKey(l *line, addr string, port int) string { return fmt.Sprint(l.unit, l.proto, addr, port) }
 
 func oracleRows(all []*line, w analyze.Window) []analyze.Row {
 	var lines []*line
@@ -188,11 +196,7 @@ func oracleRows(all []*line, w analyze.Window) []analyze.Row {
 	}
 	orient(lines)
 	settleOracle(lines)
-	slot := func(l *line) string {
-		y, m, d := unixIn(l.start, w).Date()
-		return fmt.Sprint(floorDay(l.start), y, m, d)
-	}
-	ends := endpoints(lines, slot)
+	ends := endpoints(lines)
 	byKey := map[string]*analyze.Row{}
 	for _, l := range lines {
 		if l.start < w.Since.Unix() || l.start >= w.Until.Unix() {

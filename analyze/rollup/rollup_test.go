@@ -254,5 +254,3 @@ func TestSYNSettlesTheDay(t *testing.T) {
 }
 
 func unixUTC(s int64) time.Time { return time.Unix(s, 0).UTC() }
-
-func unixIn(s int64, w analyze.Window) time.Time { return time.Unix(s, 0).In(w.Location) }

@@ -49,6 +49,8 @@ func (b *batch) objects() (n int, bytes int64) {
 // Sizes of staging.
 const (
 	batchFiles   = 1000
+	offerFiles   = 256
+	offerBytes   = 8 << 20
 	stageWorkers = 16
 	// wholeBelow: an object up to this size is fetched whole, in one request.
 	wholeBelow = 128 << 10
@@ -190,6 +192,14 @@ func (s *stager) collect(ctx context.Context, u *unit, fetched <-chan *job) erro
 		}
 		b.inputs = append(b.inputs, j.inputs...)
 		b.weight += j.weight
+		// If DuckDB has nothing to do it may have what there is.
+		if b.weight >= offerBytes || len(b.inputs) >= offerFiles {
+			select {
+			case s.out <- b:
+				b = &batch{unit: u}
+			default:
+			}
+		}
 	}
 	if err := ctx.Err(); err != nil {
 		return err

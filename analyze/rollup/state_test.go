@@ -20,62 +20,6 @@ import (
 	"github.com/flowcover/flowcover/analyze/source"
 )
 
-// udp makes a datagram and, if asked, its answer.
-func udp(local, peer string, lport, pport, start int, answered bool) []rec {
-	dir := func(src, dst string, sp, dp int, way string) rec {
-		return rec{"account_id": testAccount, "region": testRegion, "interface_id": testENI, "srcaddr": src, "dstaddr": dst,
-			"srcport": sp, "dstport": dp, "protocol": 17, "packets": 1, "bytes": 100, "start": start, "end": start + 9,
-			"action": "ACCEPT", "log_status": "OK", "flow_direction": way, "tcp_flags": 0}
-	}
-	recs := []rec{dir(local, peer, lport, pport, "egress")}
-	if answered {
-		recs = append(recs, dir(peer, local, pport, lport, "ingress"))
-	}
-	return recs
-}
-
-func TestUnsettledPortsFold(t *testing.T) {
-	start := at(t, "2026-09-10 03:00:00")
-	var recs []rec
-	for i := range 16 { // answered on 53 to 16 of our ports: folded
-		recs = append(recs, udp("10.0.0.4", "10.0.0.2", 40000+i, 53, start, true)...)
-	}
-	recs = append(recs, udp("10.0.0.4", "10.0.0.2", 45000, 53, start, false)...) // with the rest of it
-	for i := range 15 {                                                          // one short: kept
-		recs = append(recs, udp("10.0.0.4", "10.0.0.3", 40000+i, 123, start, true)...)
-	}
-	for i := range 20 { // never answered: a scanner's fixed port is no service
-		recs = append(recs, udp("10.0.0.4", "203.0.113.9", 50000+i, 61000, start, false)...)
-	}
-	for i := range 16 { // our own service, of several peers together
-		recs = append(recs, udp("10.0.0.4", fmt.Sprintf("10.0.1.%d", i%2), 161, 40000+i, start, true)...)
-	}
-	logs := t.TempDir()
-	writeFile(t, logs, dayKey("2026-09-10", "a.parquet"), parquetBytes(t, recs, parquetio.FlowLogOptions{}))
-	w := window(t, "2026-09-10", "2026-09-11", "UTC")
-	e := openEngine(t, t.TempDir(), Options{})
-	var short []string
-	kept := map[string]int{}
-	for _, r := range rowsOf(t, e, fill(t, e, logs, w), w) {
-		if s := show(r); r.LocalPort == analyze.NoPort || r.PeerPort == analyze.NoPort {
-			short = append(short, s)
-		} else {
-			kept[r.Peer.String()]++
-		}
-	}
-	want := []string{
-		testENI + " unsettled udp 10.0.0.4:* 10.0.0.2:53 from 40000-45000 ACCEPT records 33 packets 16/17 bytes 1600/1700",
-		testENI + " unsettled udp 10.0.0.4:161 10.0.1.0:* from 40000-40014 ACCEPT records 16 packets 8/8 bytes 800/800",
-		testENI + " unsettled udp 10.0.0.4:161 10.0.1.1:* from 40001-40015 ACCEPT records 16 packets 8/8 bytes 800/800",
-	}
-	if !slices.Equal(short, want) {
-		t.Errorf("folded:\n%s\nwant:\n%s", strings.Join(short, "\n"), strings.Join(want, "\n"))
-	}
-	if len(kept) != 2 || kept["10.0.0.3"] != 15 || kept["203.0.113.9"] != 20 {
-		t.Errorf("kept apart: %v", kept)
-	}
-}
-
 // Records on both sides of a day's end in the window's zone, each one counted
 // in exactly one of the windows that meet there.
 func TestWindowEdges(t *testing.T) {

@@ -82,7 +82,7 @@ func TestBucketContract(t *testing.T) {
 			if got := keys(t, b, ""); len(got) != 0 {
 				t.Errorf("not empty: %v", got)
 			}
-			data := make([]byte, 300<<10)
+			data := make([]byte, block+300<<10) // more than one request's
 			for i := range data {
 				data[i] = byte(i * i >> 8)
 			}

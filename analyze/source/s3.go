@@ -249,19 +249,14 @@ func (b *s3Bucket) Stat(ctx context.Context, key string) (Object, error) {
 	}, nil
 }
 
-// get starts one GET from offset on. A length below zero means to the end.
+// get starts one GET of a range.
 func (b *s3Bucket) get(ctx context.Context, o Object, offset, length int64) (io.ReadCloser, error) {
-	in := &s3.GetObjectInput{Bucket: &b.bucket, Key: aws.String(b.prefix + o.Key)}
+	in := &s3.GetObjectInput{
+		Bucket: &b.bucket, Key: aws.String(b.prefix + o.Key),
+		Range: aws.String(fmt.Sprintf("bytes=%d-%d", offset, offset+length-1)),
+	}
 	if o.ETag != "" {
 		in.IfMatch = aws.String(`"` + o.ETag + `"`)
-	}
-	want := o.Size - offset
-	switch {
-	case length >= 0:
-		in.Range = aws.String(fmt.Sprintf("bytes=%d-%d", offset, offset+length-1))
-		want = length
-	case offset > 0:
-		in.Range = aws.String(fmt.Sprintf("bytes=%d-", offset))
 	}
 	out, err := b.api.GetObject(ctx, in)
 	if err != nil {
@@ -271,11 +266,15 @@ func (b *s3Bucket) get(ctx context.Context, o Object, offset, length int64) (io.
 	if tag := strings.Trim(aws.ToString(out.ETag), `"`); o.ETag != "" && tag != "" && tag != o.ETag {
 		return nil, errors.Join(ErrChanged, out.Body.Close())
 	}
-	if n := aws.ToInt64(out.ContentLength); n != want {
-		return nil, errors.Join(fmt.Errorf("%w: %d bytes announced, %d asked for", errShort, n, want), out.Body.Close())
+	if n := aws.ToInt64(out.ContentLength); n != length {
+		return nil, errors.Join(fmt.Errorf("%w: %d bytes announced, %d asked for", errShort, n, length), out.Body.Close())
 	}
 	return out.Body, nil
 }
+
+// requestTime bounds one try, so that a connection that says nothing more ends
+// as one that broke.
+const requestTime = 2 * time.Minute
 
 func (b *s3Bucket) ReadRange(ctx context.Context, o Object, offset int64, p []byte) error {
 	if len(p) == 0 {
@@ -283,9 +282,11 @@ func (b *s3Bucket) ReadRange(ctx context.Context, o Object, offset int64, p []by
 	}
 	done := 0 // what came before a connection broke is kept
 	return b.try(ctx, b.Name(o.Key), func() error {
+		ctx, cancel := context.WithTimeout(ctx, requestTime)
+		defer cancel()
 		body, err := b.get(ctx, o, offset+int64(done), int64(len(p)-done))
 		if err != nil {
-			return err
+			return b.late(ctx, err)
 		}
 		n, err := io.ReadFull(body, p[done:])
 		done += n
@@ -298,78 +299,64 @@ func (b *s3Bucket) ReadRange(ctx context.Context, o Object, offset int64, p []by
 	})
 }
 
+// late marks the error of a try that took too long as one to try again after.
+func (b *s3Bucket) late(ctx context.Context, err error) error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return fmt.Errorf("%w: no answer in %v", errBody, requestTime)
+	}
+	return err
+}
+
+// block is how much of an object one request of Open asks for.
+const block = 4 << 20
+
+// Open reads an object block by block, so that what breaks is tried again like
+// any other range.
 func (b *s3Bucket) Open(ctx context.Context, o Object) (io.ReadCloser, error) {
-	r := &resumingReader{ctx: ctx, b: b, o: o}
+	r := &blockReader{ctx: ctx, b: b, o: o}
 	if o.Size > 0 {
-		if err := r.connect(); err != nil {
-			return nil, err
-		}
+		return r, r.next()
 	}
 	return r, nil
 }
 
-// resumingReader reads an object to its end, over as many connections as that
-// takes.
-type resumingReader struct {
+type blockReader struct {
 	ctx    context.Context
 	b      *s3Bucket
 	o      Object
-	body   io.ReadCloser
-	offset int64
-	broken int // times in a row that nothing came
+	buf    []byte // what is read and not handed out
+	space  []byte
+	offset int64 // of the next block
 }
 
-func (r *resumingReader) connect() error {
-	return r.b.try(r.ctx, r.b.Name(r.o.Key), func() (err error) {
-		r.body, err = r.b.get(r.ctx, r.o, r.offset, -1)
+func (r *blockReader) next() error {
+	n := min(block, r.o.Size-r.offset)
+	if r.space == nil {
+		r.space = make([]byte, n)
+	}
+	if err := r.b.ReadRange(r.ctx, r.o, r.offset, r.space[:n]); err != nil {
 		return err
-	})
+	}
+	r.buf = r.space[:n]
+	r.offset += n
+	return nil
 }
 
-func (r *resumingReader) Read(p []byte) (int, error) {
-	for {
+func (r *blockReader) Read(p []byte) (int, error) {
+	if len(r.buf) == 0 {
 		if r.offset == r.o.Size {
 			return 0, io.EOF
 		}
-		if r.body == nil {
-			if err := r.connect(); err != nil {
-				return 0, err
-			}
-		}
-		n, err := r.body.Read(p)
-		r.offset += int64(n)
-		r.b.bytes.Add(int64(n))
-		if n > 0 {
-			r.broken = 0
-		}
-		if err == nil || n > 0 && r.offset == r.o.Size {
-			return n, nil
-		}
-		if err := r.ctx.Err(); err != nil {
-			return n, err
-		}
-		// Ended or broken before the length: go on from here.
-		_ = r.body.Close()
-		r.body = nil
-		if r.broken++; r.broken >= r.b.attempts {
-			return n, fmt.Errorf("%s: after %d tries: %w: %w", r.b.Name(r.o.Key), r.broken, errBody, err)
-		}
-		r.b.retries.Add(1)
-		if err := r.b.wait(r.ctx, r.broken); err != nil {
-			return n, err
-		}
-		if n > 0 {
-			return n, nil
+		if err := r.next(); err != nil {
+			return 0, err
 		}
 	}
+	n := copy(p, r.buf)
+	r.buf = r.buf[n:]
+	return n, nil
 }
 
-func (r *resumingReader) Close() error {
-	if r.body == nil {
-		return nil
-	}
-	return r.body.Close()
-}
+func (r *blockReader) Close() error { return nil }
 
 func (b *s3Bucket) Put(ctx context.Context, key string, body io.ReadSeeker) error {
 	return b.try(ctx, "write "+b.Name(key), func() error {

@@ -17,7 +17,8 @@ SELECT eni, day, slot, protocol, action, local_addr, peer_addr, local_port, peer
     -- Who sends SYN without ACK opens; who sends both answers.
     bool_or(CASE WHEN arriving THEN syn ELSE syn_ack END) AS peer_opened,
     bool_or(CASE WHEN arriving THEN syn_ack ELSE syn END) AS local_opened,
-    bool_or(arriving AND action <> 2) AND bool_or(NOT arriving AND action <> 2) AS answered,
+    -- Whether it passed towards the interface, and from it.
+    bool_or(arriving AND action <> 2) AS in_seen, bool_or(NOT arriving AND action <> 2) AS out_seen,
     hash(eni, protocol, local_addr, peer_addr, hop_local, hop_peer, local_port, peer_port) AS tuple_id
 FROM (
     SELECT eni, day, slot, protocol, action, records, packets, bytes, "first", "last", hours, has_flags, syn, syn_ack, arriving,
