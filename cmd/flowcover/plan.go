@@ -200,7 +200,7 @@ func parseForbidden(s string) ([]netset.Block, error) {
 		if i > 0 {
 			return nil, err
 		}
-		if columns, err = parseColumns(word); err != nil {
+		if columns, err = netset.ParseColumns(word); err != nil {
 			return nil, err
 		}
 	}

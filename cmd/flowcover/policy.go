@@ -56,7 +56,7 @@ func (r *policyReader) each(flag, key string, read func(string) error) {
 func (r *policyReader) ports(flag, key string, into *[]netset.Columns) {
 	var got []netset.Columns
 	r.each(flag, key, func(s string) error {
-		col, err := parseColumns(s)
+		col, err := netset.ParseColumns(s)
 		got = append(got, col)
 		return err
 	})
@@ -105,10 +105,11 @@ func readPolicy(c *cli.Context) (analyze.Policy, map[string]string, error) {
 	if r.err != nil {
 		return p, nil, r.err
 	}
-	var err error
-	if p.EphemeralLow, p.EphemeralHigh, err = parsePorts(c.String("policy-ephemeral")); err != nil {
+	from, to, err := netset.ParsePorts(c.String("policy-ephemeral"))
+	if err != nil {
 		return p, nil, fmt.Errorf("policy.ephemeral: %w", err)
 	}
+	p.EphemeralLow, p.EphemeralHigh = int(from), int(to)
 	return p, r.params, nil
 }
 
@@ -152,7 +153,7 @@ func parseExclusion(s string, zones map[string]*analyze.Zone) (analyze.Exclusion
 			}
 		case "port":
 			var c netset.Columns
-			c, err = parseColumns(value)
+			c, err = netset.ParseColumns(value)
 			x.Columns = append(x.Columns, c)
 		case "class":
 			classes := []analyze.Class{analyze.Steady, analyze.Periodic, analyze.Occasional, analyze.Single, analyze.Stale}
@@ -183,50 +184,6 @@ func parseExclusion(s string, zones map[string]*analyze.Zone) (analyze.Exclusion
 
 // parseICMPType reads 8 or 3:4.
 func parseICMPType(s string) (analyze.ICMPType, error) {
-	typ, code, has := strings.Cut(s, ":")
-	t := analyze.ICMPType{Code: -1}
-	var err error
-	if t.Type, err = strconv.Atoi(typ); err != nil || t.Type < 0 || t.Type > 255 {
-		return t, fmt.Errorf("want an ICMP type from 0 to 255, or TYPE:CODE")
-	}
-	if has {
-		if t.Code, err = strconv.Atoi(code); err != nil || t.Code < 0 || t.Code > 255 {
-			return t, fmt.Errorf("want an ICMP code from 0 to 255 after the colon")
-		}
-	}
-	return t, nil
-}
-
-// parsePorts reads 443 or 1024-65535.
-func parsePorts(s string) (from, to int, err error) {
-	low, high, ranged := strings.Cut(s, "-")
-	if !ranged {
-		high = low
-	}
-	from, err1 := strconv.Atoi(low)
-	to, err2 := strconv.Atoi(high)
-	if err1 != nil || err2 != nil || from < 0 || to > 65535 || from > to {
-		return 0, 0, fmt.Errorf("%q: want a port or FROM-TO within 0 to 65535", s)
-	}
-	return from, to, nil
-}
-
-// parseColumns reads all, tcp, tcp/443, udp/1-10, icmp/8, icmp/3:4, 50.
-func parseColumns(s string) (netset.Columns, error) {
-	name, rest, has := strings.Cut(s, "/")
-	p, err := netset.ParseProtocol(name)
-	if err != nil {
-		return netset.Columns{}, err
-	}
-	switch {
-	case !has:
-		return netset.ProtocolColumns(p), nil
-	case p.HasTypes():
-		t, err := parseICMPType(rest)
-		return netset.TypeColumns(p, t.Type, t.Code), err
-	case p.HasPorts():
-		from, to, err := parsePorts(rest)
-		return netset.PortColumns(p, uint16(from), uint16(to)), err
-	}
-	return netset.Columns{}, fmt.Errorf("protocol %s has no ports", p)
+	typ, code, err := netset.ParseType(s)
+	return analyze.ICMPType{Type: typ, Code: code}, err
 }
