@@ -19,7 +19,6 @@ type grid struct {
 	base    netip.Addr
 	logSize int
 	cols    []netset.Column // ascending; the last stands for all the others
-	weights []int64         // of each cell
 }
 
 const restColumn = netset.NumColumns

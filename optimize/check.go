@@ -101,7 +101,7 @@ func (c *checker) entry(r ChosenRule) error {
 	own := netset.Of(r.Block).Subtract(c.decided)
 	c.decided = c.decided.Union(own)
 	if r.Deny {
-		if r.Block.Columns.First.Protocol() != r.Block.Columns.Last.Protocol() && r.Block.Columns != netset.AllColumns() {
+		if r.Columns.First.Protocol() != r.Columns.Last.Protocol() && r.Columns != netset.AllColumns() {
 			return fmt.Errorf("entry %s spans protocols", r.Block)
 		}
 		return nil

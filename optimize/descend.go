@@ -87,7 +87,8 @@ func (d *descent[T]) child(c int32, store map[int32]nodeTables[T]) (nodeTables[T
 func (d *descent[T]) move(c int32, t *nodeTables[T], state uint64, k int) (next uint64, price int, done bool) {
 	e := d.e
 	price, need := 1, e.needOf(c)
-	nl, nr, bad := need, need, uint64(0)
+	nl, nr := need, need
+	var bad uint64
 	first, last := int(^c), int(^c)
 	if c >= 0 {
 		n := &e.tree.nodes[c]

@@ -10,9 +10,8 @@ import (
 
 // sweepBufs are taken again from node to node.
 type sweepBufs[T any] struct {
-	vals, pairVals []T
-	off            []int32
-	pairAt         [][2]int32
+	pairVals []T
+	pairAt   [][2]int32
 }
 
 // sweep evaluates the inner nodes first..root in post-order and stores those

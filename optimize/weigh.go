@@ -191,12 +191,3 @@ func (w *weighing) of(s *netset.Set, v6 bool) *big.Int {
 	}
 	return total
 }
-
-// heaviest is the greatest weight of an address.
-func (w *weighing) heaviest() uint64 {
-	most := w.other
-	for _, z := range w.zones {
-		most = max(most, z.weight)
-	}
-	return most
-}
