@@ -22,25 +22,24 @@ import (
 // line is one record as the oracle sees it. Addresses and ports are absent as
 // zero values; flags below zero: the log has none.
 type line struct {
-	day                int32 // of the object's key
-	eni                string
-	src, dst           string
-	pktSrc, pktDst     string
-	sport, dport       int
-	proto              int
-	packets, bytes     int64
-	start, end         int64
-	action, dir        string
-	flags              int
-	hasFlags           bool
-	status             string
-	unit               string
-	local, peer        string
-	hopLocal, hopPeer  string
-	lport, pport       int
-	arriving           bool
-	side               analyze.Side
-	evidencePeer, evLo bool
+	day               int32 // of the object's key
+	eni               string
+	src, dst          string
+	pktSrc, pktDst    string
+	sport, dport      int
+	proto             int
+	packets, bytes    int64
+	start, end        int64
+	action, dir       string
+	flags             int
+	hasFlags          bool
+	status            string
+	unit              string
+	local, peer       string
+	hopLocal, hopPeer string
+	lport, pport      int
+	arriving          bool
+	side              analyze.Side
 }
 
 func (l *line) tuple() string {

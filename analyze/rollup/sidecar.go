@@ -68,14 +68,6 @@ type File struct {
 
 func sidecarKey(name string) string      { return rollupPrefix + name + ".json" }
 func tableKey(name, table string) string { return rollupPrefix + name + "." + table + ".parquet" }
-func (s *Sidecar) table(table string) *File {
-	for i := range s.Files {
-		if s.Files[i].Table == table {
-			return &s.Files[i]
-		}
-	}
-	return nil
-}
 
 // stored is a rollup that was found whole, and where its files lie locally.
 type stored struct {
