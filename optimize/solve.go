@@ -16,7 +16,7 @@ type Options struct {
 	// FrontierTo is the greatest price on the frontier, if that is more than K.
 	FrontierTo int
 	// Effort is how much work goes into a problem that is too large to be solved
-	// exactly, in units of about a tenth of a second; 0 is 2. The same effort
+	// exactly, in units of about a tenth of a second; 0 is 5. The same effort
 	// gives the same answer on any machine.
 	Effort int
 	// MinGain keeps today's rules where they are possible and the best rules
@@ -56,7 +56,7 @@ func Solve(ctx context.Context, p *Problem, o Options) (*Solution, error) {
 	b := newBasis(p, w, max(p.K, o.FrontierTo))
 	b.options = o
 	if b.options.Effort <= 0 {
-		b.options.Effort = 2
+		b.options.Effort = 5
 	}
 	switch n := b.bits(); {
 	case n <= wordBits:
