@@ -15,9 +15,10 @@ import (
 type Options struct {
 	// FrontierTo is the greatest price on the frontier, if that is more than K.
 	FrontierTo int
-	// Effort is how much work goes into a problem that is too large to be solved
-	// exactly, in units of about a tenth of a second; 0 is 5. The same effort
-	// gives the same answer on any machine.
+	// Effort is how much work goes into a problem, in units of about a tenth of a
+	// second; 0 is 5. It bounds the exact program, which takes some times as long,
+	// and the search where that does not fit; prefixes alone are always solved
+	// exactly. The same effort gives the same answer on any machine.
 	Effort int
 	// MinGain keeps today's rules where they are possible and the best rules
 	// found open less by no more than so many thousandths of today's excess.
