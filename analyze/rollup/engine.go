@@ -15,8 +15,7 @@ import (
 	"strings"
 	"sync"
 
-	duckdb "github.com/marcboeker/go-duckdb/v2"
-
+	"github.com/flowcover/flowcover/analyze/rollup/sealed"
 	"github.com/flowcover/flowcover/analyze/source"
 )
 
@@ -30,7 +29,7 @@ type Options struct {
 	// Scratch is a directory for staged objects and spilled tables; empty means
 	// the system's. A folder of its own is made there and removed by Close.
 	Scratch string
-	// MemoryLimit of DuckDB in bytes; 0 means [DefaultMemory].
+	// MemoryLimit of DuckDB in bytes; 0 means [sealed.DefaultMemory].
 	MemoryLimit int64
 	// DiskLimit bounds what DuckDB spills, in bytes; 0 means unbounded.
 	DiskLimit int64
@@ -54,8 +53,7 @@ const (
 type Engine struct {
 	opt     Options
 	dir     string // the scratch folder of this engine
-	lock    *os.File
-	db      *sql.DB
+	db      *sealed.DB
 	conn    *sql.Conn
 	version string // DuckDB's
 	sqlHash string // of all SQL files
@@ -69,7 +67,7 @@ func Open(ctx context.Context, opt Options) (_ *Engine, err error) {
 		return nil, errors.New("rollup: no state given")
 	}
 	if opt.MemoryLimit <= 0 {
-		opt.MemoryLimit = DefaultMemory()
+		opt.MemoryLimit = sealed.DefaultMemory()
 	}
 	if opt.Threads <= 0 {
 		opt.Threads = runtime.GOMAXPROCS(0)
@@ -77,20 +75,7 @@ func Open(ctx context.Context, opt Options) (_ *Engine, err error) {
 	if opt.StageBytes <= 0 {
 		opt.StageBytes = defaultStage
 	}
-	if opt.Scratch == "" {
-		opt.Scratch = os.TempDir()
-	}
-	if opt.Scratch, err = filepath.Abs(opt.Scratch); err != nil {
-		return nil, fmt.Errorf("scratch directory: %w", err)
-	}
-	if err := os.MkdirAll(opt.Scratch, 0o755); err != nil {
-		return nil, fmt.Errorf("scratch directory: %w", err)
-	}
-	removeStale(opt.Scratch)
 	e := &Engine{opt: opt, fetched: map[string]*stored{}}
-	if e.dir, e.lock, err = makeScratch(opt.Scratch); err != nil {
-		return nil, fmt.Errorf("scratch directory: %w", err)
-	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, e.Close())
@@ -107,71 +92,28 @@ const (
 	dirIn    = "in"    // inputs: links and staged objects
 	dirOut   = "out"   // rollups being written
 	dirState = "state" // rollups being read
-	dirSpill = "spill" // DuckDB's
 )
 
-func (e *Engine) connect(ctx context.Context) error {
-	for _, d := range []string{dirIn, dirOut, dirState, dirSpill} {
+func (e *Engine) connect(ctx context.Context) (err error) {
+	e.db, err = sealed.Open(ctx, sealed.Options{Scratch: e.opt.Scratch, Memory: e.opt.MemoryLimit, Disk: e.opt.DiskLimit, Threads: e.opt.Threads})
+	if err != nil {
+		return err
+	}
+	e.dir, e.conn, e.version = e.db.Dir, e.db.Conn, e.db.Version
+	for _, d := range []string{dirIn, dirOut, dirState} {
 		if err := os.Mkdir(filepath.Join(e.dir, d), 0o755); err != nil {
 			return fmt.Errorf("scratch directory: %w", err)
 		}
-	}
-	connector, err := duckdb.NewConnector("", nil)
-	if err != nil {
-		return fmt.Errorf("start DuckDB: %w", err)
-	}
-	e.db = sql.OpenDB(connector)
-	if e.conn, err = e.db.Conn(ctx); err != nil {
-		return fmt.Errorf("start DuckDB: %w", err)
-	}
-	spill := "SELECT 1" // DuckDB's own default: 90% of what is free
-	if e.opt.DiskLimit > 0 {
-		spill = fmt.Sprintf("SET max_temp_directory_size = '%dKiB'", e.opt.DiskLimit>>10)
-	}
-	// The order matters: directories are allowed first, then everything else is
-	// shut, then nothing can be changed any more.
-	for _, q := range []string{
-		"SET allowed_directories = [" + literal(e.dir) + "]",
-		"SET temp_directory = " + literal(filepath.Join(e.dir, dirSpill)),
-		spill,
-		fmt.Sprintf("SET memory_limit = '%dKiB'", e.opt.MemoryLimit>>10),
-		fmt.Sprintf("SET threads = %d", e.opt.Threads),
-		"SET preserve_insertion_order = TRUE",
-		"SET enable_progress_bar = FALSE",
-		"SET enable_external_file_cache = FALSE",
-		"SET autoinstall_known_extensions = FALSE",
-		"SET autoload_known_extensions = FALSE",
-		"SET allow_community_extensions = FALSE",
-		"SET allow_persistent_secrets = FALSE",
-		"SET enable_external_access = FALSE",
-		"SET lock_configuration = TRUE",
-	} {
-		if _, err := e.conn.ExecContext(ctx, q); err != nil {
-			return fmt.Errorf("seal DuckDB: %s: %w", q, err)
-		}
-	}
-	if err := e.conn.QueryRowContext(ctx, "SELECT version()").Scan(&e.version); err != nil {
-		return fmt.Errorf("start DuckDB: %w", err)
 	}
 	return nil
 }
 
 // Close stops the engine and removes its scratch folder.
 func (e *Engine) Close() error {
-	var errs []error
-	if e.conn != nil {
-		errs = append(errs, e.conn.Close())
+	if e.db == nil {
+		return nil
 	}
-	if e.db != nil {
-		errs = append(errs, e.db.Close())
-	}
-	if e.dir != "" {
-		errs = append(errs, os.RemoveAll(e.dir))
-	}
-	if e.lock != nil {
-		errs = append(errs, e.lock.Close())
-	}
-	return errors.Join(errs...)
+	return e.db.Close()
 }
 
 // query is the text of sql/NAME.sql.
@@ -231,7 +173,7 @@ func (e *Engine) setFiles(ctx context.Context, variable string, paths []string) 
 // copyTo writes a query's rows as a Parquet file with fixed row groups.
 func (e *Engine) copyTo(ctx context.Context, name, path string) error {
 	// A query's header comment would hide the closing bracket if it came last.
-	q := "COPY (\n" + strings.TrimSpace(query(name)) + "\n) TO " + literal(path) +
+	q := "COPY (\n" + strings.TrimSpace(query(name)) + "\n) TO " + sealed.Literal(path) +
 		" (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 61440)"
 	if err := e.exec(ctx, q); err != nil {
 		return fmt.Errorf("%s.sql: %w", name, err)

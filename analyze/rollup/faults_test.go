@@ -68,7 +68,7 @@ func TestKilledProcess(t *testing.T) {
 		if !errors.As(err, &exit) || !exit.Sys().(syscall.WaitStatus).Signaled() {
 			t.Fatalf("write %d: the process was not killed: %v\n%s", n, err, out)
 		}
-		left, err := filepath.Glob(filepath.Join(scratch, scratchPrefix+"*"))
+		left, err := filepath.Glob(filepath.Join(scratch, "flowcover-scratch-*"))
 		if err != nil || len(left) != 1 {
 			t.Fatalf("write %d: scratch folders %v, %v", n, left, err)
 		}

@@ -224,8 +224,6 @@ func (s *schema) from() string {
 
 func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
-func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
-
 // wholeHours says that all cuts lie between hours.
 func wholeHours(cuts []int64) bool {
 	for _, c := range cuts {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/flowcover/flowcover/analyze"
 	"github.com/flowcover/flowcover/analyze/parquetio"
+	"github.com/flowcover/flowcover/analyze/rollup/sealed"
 	"github.com/flowcover/flowcover/analyze/source"
 )
 
@@ -355,12 +356,12 @@ func TestEngineIsSealed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, q := range []string{
-		"SELECT * FROM read_csv(" + literal(secret) + ")",
+		"SELECT * FROM read_csv(" + sealed.Literal(secret) + ")",
 		"SELECT * FROM read_text('/etc/passwd')",
 		"SELECT * FROM read_parquet('s3://bucket/key.parquet')",
 		"SELECT * FROM read_csv('https://example.com/x.csv')",
-		"COPY (SELECT 1) TO " + literal(secret+".out"),
-		"ATTACH " + literal(secret+".db"),
+		"COPY (SELECT 1) TO " + sealed.Literal(secret+".out"),
+		"ATTACH " + sealed.Literal(secret+".db"),
 		"INSTALL httpfs", "LOAD httpfs",
 		"SET enable_external_access = TRUE", "SET lock_configuration = FALSE", "SET threads = 3", "SET memory_limit = '9GB'",
 		"SET allowed_directories = ['/']", "SET temp_directory = '/tmp'",
