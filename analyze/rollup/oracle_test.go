@@ -57,21 +57,30 @@ func orient(lines []*line) {
 		unit, eni string
 		day       int32
 	}
-	seen, arrived := map[place]map[string]int{}, map[place]map[string]int{}
+	seen, arrived, standsIn := map[place]map[string]int{}, map[place]map[string]int{}, map[place]map[string]int{}
 	for _, l := range lines {
 		p := place{l.unit, l.eni, floorDay(l.start)}
 		if seen[p] == nil {
-			seen[p], arrived[p] = map[string]int{}, map[string]int{}
+			seen[p], arrived[p], standsIn[p] = map[string]int{}, map[string]int{}, map[string]int{}
 		}
 		seen[p][l.src]++
 		seen[p][l.dst]++
 		arrived[p][l.dst]++
+		if cmp.Or(l.pktSrc, l.src) != l.src {
+			standsIn[p][l.src]++
+		}
+		if cmp.Or(l.pktDst, l.dst) != l.dst {
+			standsIn[p][l.dst]++
+		}
 	}
 	for _, l := range lines {
 		p := place{l.unit, l.eni, floorDay(l.start)}
 		before := func(a, b string) bool { // a rather than b is the interface's own
 			if seen[p][a] != seen[p][b] {
 				return seen[p][a] > seen[p][b]
+			}
+			if standsIn[p][a] != standsIn[p][b] {
+				return standsIn[p][a] > standsIn[p][b]
 			}
 			if private(a) != private(b) {
 				return private(a)
