@@ -57,6 +57,7 @@ func canonical(r Resources) Resources {
 		d.Groups, d.Subnets = ids(d.Groups), ids(d.Subnets)
 		return d
 	})
+	r.HostedZones = mapEach(r.HostedZones, canonicalZone)
 	r.Quotas = slices.Clone(r.Quotas)
 	r.NotRead = slices.Clone(r.NotRead)
 	return r

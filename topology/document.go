@@ -195,7 +195,7 @@ func (d *Document) readResources(dec *json.Decoder) error {
 		"transit_gateway_route_tables": list(dec, &r.TransitRouteTables), "peering_connections": list(dec, &r.Peerings),
 		"gateways": list(dec, &r.Gateways), "vpc_endpoints": list(dec, &r.Endpoints), "network_interfaces": list(dec, &r.Interfaces),
 		"instances": list(dec, &r.Instances), "load_balancers": list(dec, &r.LoadBalancers), "db_instances": list(dec, &r.DBInstances),
-		"quotas": list(dec, &r.Quotas), "not_read": list(dec, &r.NotRead),
+		"hosted_zones": list(dec, &r.HostedZones), "quotas": list(dec, &r.Quotas), "not_read": list(dec, &r.NotRead),
 	}
 	seen := map[string]bool{}
 	return eachField(dec, "resources", func(key string) error {

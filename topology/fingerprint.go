@@ -84,6 +84,7 @@ func eachKind(r *Resources, f func(kind string, n int, item func(int) (string, a
 		visit(f, "instances", r.Instances, func(v *Instance) string { return v.ID }),
 		visit(f, "load_balancers", r.LoadBalancers, func(v *LoadBalancer) string { return v.ID }),
 		visit(f, "db_instances", r.DBInstances, func(v *DBInstance) string { return v.ID }),
+		visit(f, "hosted_zones", r.HostedZones, func(v *HostedZone) string { return v.ID }),
 		visit(f, "quotas", r.Quotas, func(*Quota) string { return "" }),
 		visit(f, "not_read", r.NotRead, func(*NotRead) string { return "" }),
 	}

@@ -23,6 +23,7 @@ type index struct {
 	gateways    map[string]*Gateway
 	endpoints   map[string]*VPCEndpoint
 	peerings    map[string]*PeeringConnection
+	zonesOfVPC  map[string][]*HostedZone
 	quotas      map[Quota]int
 	accounts    []string
 
@@ -75,8 +76,14 @@ func newIndex(r Resources) *index {
 		gateways:    byID(r.Gateways, func(v *Gateway) string { return v.ID }),
 		endpoints:   byID(r.Endpoints, func(v *VPCEndpoint) string { return v.ID }),
 		peerings:    byID(r.Peerings, func(v *PeeringConnection) string { return v.ID }),
+		zonesOfVPC:  make(map[string][]*HostedZone),
 		quotas:      make(map[Quota]int, len(r.Quotas)),
 		notRead:     make(map[string]string),
+	}
+	for i := range r.HostedZones {
+		for _, vpc := range r.HostedZones[i].VPCs {
+			x.zonesOfVPC[vpc] = append(x.zonesOfVPC[vpc], &r.HostedZones[i])
+		}
 	}
 	for _, q := range r.Quotas {
 		x.quotas[Quota{Scope: q.Scope, Code: q.Code}] = q.Value

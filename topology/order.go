@@ -36,6 +36,7 @@ func sorted(r Resources) (Resources, error) {
 	r.DBInstances, err = unique(err, r.DBInstances, func(v *DBInstance) (string, *Tags) {
 		return v.ID + " in " + v.Account + "/" + v.Region, nil
 	})
+	r.HostedZones, err = unique(err, r.HostedZones, func(v *HostedZone) (string, *Tags) { return v.ID, nil })
 	r.Quotas, err = unique(err, r.Quotas, func(v *Quota) (string, *Tags) {
 		return v.Account + "/" + v.Region + " " + v.Code, nil
 	})

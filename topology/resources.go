@@ -257,17 +257,20 @@ type Gateway struct {
 type VPCEndpoint struct {
 	ID string `json:"id"`
 	Scope
-	VPC         string   `json:"vpc"`
-	Type        string   `json:"type"` // Interface | Gateway | GatewayLoadBalancer | ...
-	Service     string   `json:"service"`
-	PrivateDNS  bool     `json:"private_dns,omitempty"`
-	DNSNames    []string `json:"dns_names,omitempty"`
-	Subnets     []string `json:"subnets,omitempty"`
-	ENIs        []string `json:"enis,omitempty"`
-	Groups      []string `json:"groups,omitempty"`
-	RouteTables []string `json:"route_tables,omitempty"`
-	State       string   `json:"state,omitempty"`
-	Tags        Tags     `json:"tags,omitempty"`
+	VPC        string `json:"vpc"`
+	Type       string `json:"type"` // Interface | Gateway | GatewayLoadBalancer | ...
+	Service    string `json:"service"`
+	PrivateDNS bool   `json:"private_dns,omitempty"`
+	// InboundResolverOnly: private DNS answers only what comes through a Route 53
+	// inbound endpoint; names asked for in the VPC itself keep their public answer.
+	InboundResolverOnly bool     `json:"inbound_resolver_only,omitempty"`
+	DNSNames            []string `json:"dns_names,omitempty"`
+	Subnets             []string `json:"subnets,omitempty"`
+	ENIs                []string `json:"enis,omitempty"`
+	Groups              []string `json:"groups,omitempty"`
+	RouteTables         []string `json:"route_tables,omitempty"`
+	State               string   `json:"state,omitempty"`
+	Tags                Tags     `json:"tags,omitempty"`
 }
 
 // NetworkInterface is an ENI.

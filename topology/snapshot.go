@@ -28,6 +28,7 @@ type Resources struct {
 	Instances          []Instance                 `json:"instances"`
 	LoadBalancers      []LoadBalancer             `json:"load_balancers"`
 	DBInstances        []DBInstance               `json:"db_instances"`
+	HostedZones        []HostedZone               `json:"hosted_zones"`
 	Quotas             []Quota                    `json:"quotas"`
 	NotRead            []NotRead                  `json:"not_read"`
 }

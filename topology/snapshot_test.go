@@ -44,6 +44,9 @@ func sample() *world {
 		Listeners: []Listener{{Protocol: netset.TCP, Port: 443, Targets: []Target{{"i-2", 80}, {"i-1", 80}}}, {Protocol: netset.TCP, Port: 80}}}}
 	w.r.DBInstances = []DBInstance{{ID: "db", Scope: home, VPC: "vpc-b", Port: 5432}, {ID: "db", Scope: Scope{home.Account, "us-east-1"}, Port: 3306}}
 	w.r.Endpoints = []VPCEndpoint{{ID: "vpce-1", Scope: home, VPC: "vpc-a", Type: "Interface", Subnets: []string{"subnet-a2", "subnet-a1"}}}
+	w.r.HostedZones = []HostedZone{{ID: "Z1", Owner: home.Account, Name: "ssm.ap-northeast-2.amazonaws.com", VPCs: []string{"vpc-b", "vpc-a"}, RecordsRead: true,
+		Records: []ZoneRecord{{Name: "ssm.ap-northeast-2.amazonaws.com", Type: "A", Alias: "vpce-1-x.ssm.ap-northeast-2.vpce.amazonaws.com"},
+			{Name: "*.급여.internal", Type: "A", Values: []string{"10.0.0.2", "10.0.0.1"}}}}, {ID: "Z2", Owner: "vpce.amazonaws.com", Name: "s3.amazonaws.com"}}
 	w.r.Quotas = []Quota{{home, "L-0EA8095F", 60}, {home, "L-2AFB9258", 5}}
 	w.r.NotRead = []NotRead{{home, "DescribeRouteTables", "UnauthorizedOperation"}, {home, "DescribeVpcs", "X"}}
 	return w
@@ -86,6 +89,10 @@ func shuffled(r *rand.Rand, in Resources) Resources {
 	}
 	for i := range in.Endpoints {
 		in.Endpoints[i].Subnets = shuffle(r, in.Endpoints[i].Subnets)
+	}
+	in.HostedZones = shuffle(r, in.HostedZones)
+	for i := range in.HostedZones {
+		in.HostedZones[i].VPCs, in.HostedZones[i].Records = shuffle(r, in.HostedZones[i].VPCs), shuffle(r, in.HostedZones[i].Records)
 	}
 	for i := range in.Interfaces {
 		n := &in.Interfaces[i]

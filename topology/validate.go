@@ -145,6 +145,14 @@ func (c *checker) rest(r Resources) {
 			c.fail(d.ID, "port", strconv.Itoa(d.Port), "want 0 to 65535")
 		}
 	}
+	for _, z := range r.HostedZones {
+		c.id("hosted zone", z.ID)
+		for i, x := range z.Records {
+			if x.Name == "" || x.Type == "" {
+				c.fail(z.ID, fmt.Sprintf("records[%d].name", i), x.Name, "a record has a name and a type")
+			}
+		}
+	}
 	for _, q := range r.Quotas {
 		c.id("quota", q.Code)
 		if q.Value < 0 {

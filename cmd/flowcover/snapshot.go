@@ -36,8 +36,8 @@ func snapshotVerb() command.Verb {
 	return command.Verb{
 		Name: "snapshot", Summary: "read VPCs, rules, routes and interfaces into one file",
 		About: "Calls AWS, or reads a folder of the JSON that the AWS CLI prints (scripts/export-account writes one). Needs ec2:Describe*, " +
-			"ec2:Get* and ec2:SearchTransitGatewayRoutes, and, each optional, elasticloadbalancing:Describe*, rds:Describe* and " +
-			"servicequotas:List*. A call that is refused is recorded as not read; whoever relies on it says so.",
+			"ec2:Get* and ec2:SearchTransitGatewayRoutes, and, each optional, elasticloadbalancing:Describe*, rds:Describe*, " +
+			"route53:ListHostedZonesByVPC, route53:ListResourceRecordSets and servicequotas:GetServiceQuota. A call that is refused is recorded as not read; whoever relies on it says so.",
 		Examples: []string{
 			"flowcover snapshot --region ap-northeast-2 -o snapshot.json",
 			"flowcover snapshot --from-dir export/ -o snapshot.json",
@@ -159,7 +159,7 @@ func counts(r topology.Resources) []struct {
 		{"transit gateways", len(r.TransitGateways)}, {"attachments", len(r.Attachments)}, {"TGW route tables", len(r.TransitRouteTables)},
 		{"peerings", len(r.Peerings)}, {"gateways", len(r.Gateways)}, {"endpoints", len(r.Endpoints)},
 		{"interfaces", len(r.Interfaces)}, {"instances", len(r.Instances)}, {"load balancers", len(r.LoadBalancers)},
-		{"databases", len(r.DBInstances)}, {"quotas", len(r.Quotas)},
+		{"databases", len(r.DBInstances)}, {"hosted zones", len(r.HostedZones)}, {"quotas", len(r.Quotas)},
 	}
 }
 

@@ -1,4 +1,4 @@
-// Package mototest gives tests a real S3, EC2, ELBv2, RDS, STS and Service
+// Package mototest gives tests a real S3, EC2, ELBv2, RDS, Route 53, STS and Service
 // Quotas API: a moto server process on a free loopback port, one for each
 // [Start], gone when the test ends, however it ends.
 //

@@ -9,6 +9,8 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
+	"github.com/aws/aws-sdk-go-v2/service/route53"
+	zonetypes "github.com/aws/aws-sdk-go-v2/service/route53/types"
 )
 
 // built is what buildAccount made.
@@ -53,6 +55,7 @@ func buildAccount(t *testing.T, cfg aws.Config) built {
 	buildTransit(t, c, &b)
 	buildGateways(t, c, &b)
 	buildServices(t, cfg, &b)
+	buildZones(t, cfg, &b)
 	return b
 }
 
@@ -154,6 +157,33 @@ func buildGateways(t *testing.T, c *ec2.Client, b *built) {
 	b.ifaceEP = *must[*ec2.CreateVpcEndpointOutput](t)(c.CreateVpcEndpoint(ctx, &ec2.CreateVpcEndpointInput{
 		VpcId: &b.vpcA, ServiceName: aws.String("com.amazonaws." + region + ".ssm"), VpcEndpointType: ec2types.VpcEndpointTypeInterface,
 		SubnetIds: []string{b.subnetA}, SecurityGroupIds: []string{b.web}, PrivateDnsEnabled: aws.Bool(true)})).VpcEndpoint.VpcEndpointId
+}
+
+// buildZones makes a zone of both VPCs with records of several kinds.
+func buildZones(t *testing.T, cfg aws.Config, b *built) {
+	ctx, c := t.Context(), route53.NewFromConfig(cfg)
+	vpc := func(id *string) *zonetypes.VPC {
+		return &zonetypes.VPC{VPCId: id, VPCRegion: zonetypes.VPCRegion(region)}
+	}
+	zone := must[*route53.CreateHostedZoneOutput](t)(c.CreateHostedZone(ctx, &route53.CreateHostedZoneInput{
+		Name: aws.String("example.internal"), CallerReference: aws.String("1"), VPC: vpc(&b.vpcA),
+		HostedZoneConfig: &zonetypes.HostedZoneConfig{PrivateZone: true}})).HostedZone.Id
+	must[*route53.AssociateVPCWithHostedZoneOutput](t)(c.AssociateVPCWithHostedZone(ctx, &route53.AssociateVPCWithHostedZoneInput{HostedZoneId: zone, VPC: vpc(&b.vpcB)}))
+	var changes []zonetypes.Change
+	for _, r := range []zonetypes.ResourceRecordSet{
+		{Name: aws.String("db.example.internal"), Type: zonetypes.RRTypeA, ResourceRecords: []zonetypes.ResourceRecord{{Value: aws.String("10.20.1.9")}, {Value: aws.String("10.20.1.8")}}},
+		{Name: aws.String("api.example.internal"), Type: zonetypes.RRTypeCname, ResourceRecords: []zonetypes.ResourceRecord{{Value: aws.String("DB.example.internal.")}}},
+		{Name: aws.String("note.example.internal"), Type: zonetypes.RRTypeTxt, ResourceRecords: []zonetypes.ResourceRecord{{Value: aws.String(`"no address"`)}}},
+		{Name: aws.String("ssm.example.internal"), Type: zonetypes.RRTypeA, AliasTarget: &zonetypes.AliasTarget{
+			DNSName: aws.String("vpce-1-x.ssm.ap-northeast-2.vpce.amazonaws.com"), HostedZoneId: aws.String("Z27UANNT0PRK1T")}},
+	} {
+		if r.TTL = nil; r.AliasTarget == nil {
+			r.TTL = aws.Int64(60)
+		}
+		changes = append(changes, zonetypes.Change{Action: zonetypes.ChangeActionCreate, ResourceRecordSet: &r})
+	}
+	must[*route53.ChangeResourceRecordSetsOutput](t)(c.ChangeResourceRecordSets(ctx, &route53.ChangeResourceRecordSetsInput{
+		HostedZoneId: zone, ChangeBatch: &zonetypes.ChangeBatch{Changes: changes}}))
 }
 
 func buildServices(t *testing.T, cfg aws.Config, b *built) {

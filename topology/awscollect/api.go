@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
+	"github.com/aws/aws-sdk-go-v2/service/route53"
 	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
@@ -37,8 +38,8 @@ type Options struct {
 // maxAttempts is how often a call is tried: a batch waits rather than fails.
 const maxAttempts = 10
 
-// regionsAtOnce and callsAtOnce bound how much is asked side by side. EC2
-// refills 20 reading calls a second for each kind of call (aws-facts 6.5).
+// regionsAtOnce and callsAtOnce bound how much is asked side by side; pace.go
+// bounds how often.
 const (
 	regionsAtOnce = 4
 	callsAtOnce   = 4
@@ -63,7 +64,7 @@ func FromAPI(ctx context.Context, cfg aws.Config, opts Options) (topology.Resour
 	if err != nil {
 		return topology.Resources{}, Report{}, fmt.Errorf("reading the account: %w", err)
 	}
-	inv := inventory.New()
+	inv, turns := inventory.New(), newPaces()
 	var report Report
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(regionsAtOnce)
@@ -71,7 +72,7 @@ func FromAPI(ctx context.Context, cfg aws.Config, opts Options) (topology.Resour
 		for _, region := range regions {
 			report.Sources = append(report.Sources, Source{Scope: topology.Scope{Account: c.account, Region: region}, From: "api"})
 			group.Go(func() error {
-				if err := newRegionReader(c.config, c.account, region, inv).read(groupCtx); err != nil {
+				if err := newRegionReader(c.config, c.account, region, inv, turns).read(groupCtx); err != nil {
 					return fmt.Errorf("reading the account: %s/%s: %w", c.account, region, err)
 				}
 				if opts.Progress != nil {
@@ -204,28 +205,39 @@ func refusedWith(err error) (string, bool) {
 	return "", false
 }
 
-// regionReader reads one Region of one account.
-type regionReader struct {
-	scope  topology.Scope
-	inv    *inventory.Inventory
-	ec2    ec2API
-	elb    elbAPI
-	rds    rds.DescribeDBInstancesAPIClient
-	quotas quotaAPI
+// goneCode says whether a code tells that what a call is about is gone.
+func goneCode(code string) bool {
+	return strings.HasSuffix(code, "NotFound") || code == "InvalidVPCId" || code == "NoSuchHostedZone"
 }
 
-func newRegionReader(cfg aws.Config, account, region string, inv *inventory.Inventory) *regionReader {
+// regionReader reads one Region of one account.
+type regionReader struct {
+	scope   topology.Scope
+	inv     *inventory.Inventory
+	ec2     ec2API
+	elb     elbAPI
+	rds     rds.DescribeDBInstancesAPIClient
+	quotas  quotaAPI
+	route53 zoneAPI
+}
+
+func newRegionReader(cfg aws.Config, account, region string, inv *inventory.Inventory, turns *paces) *regionReader {
 	return &regionReader{
 		scope: topology.Scope{Account: account, Region: region},
 		inv:   inv,
 		ec2: ec2.NewFromConfig(cfg, func(o *ec2.Options) {
 			o.Region, o.Retryer = region, retryer(o.BaseEndpoint)
+			o.APIOptions = append(o.APIOptions, turns.slow(ec2Pace, func(call string) string { return account + " " + region + " " + call }))
 		}),
 		elb: elb.NewFromConfig(cfg, func(o *elb.Options) {
 			o.Region, o.Retryer = region, retryer(o.BaseEndpoint)
 		}),
 		rds: rds.NewFromConfig(cfg, func(o *rds.Options) {
 			o.Region, o.Retryer = region, retryer(o.BaseEndpoint)
+		}),
+		route53: route53.NewFromConfig(cfg, func(o *route53.Options) {
+			o.Region, o.Retryer = region, retryer(o.BaseEndpoint)
+			o.APIOptions = append(o.APIOptions, turns.slow(route53Pace, func(string) string { return account + " route53" }))
 		}),
 		quotas: servicequotas.NewFromConfig(cfg, func(o *servicequotas.Options) {
 			o.Region, o.Retryer = region, retryer(o.BaseEndpoint)
@@ -251,7 +263,7 @@ func (r *regionReader) judge(ctx context.Context, t task, err error) error {
 		return nil
 	}
 	var api smithy.APIError
-	if errors.As(err, &api) && t.parent != "" && strings.HasSuffix(api.ErrorCode(), "NotFound") {
+	if errors.As(err, &api) && t.parent != "" && goneCode(api.ErrorCode()) {
 		r.inv.Refuse(inventory.Refusal{Account: r.scope.Account, Region: r.scope.Region, Call: t.call, Code: api.ErrorCode(), Parent: t.parent}, r.origin(t.call))
 		return nil
 	}

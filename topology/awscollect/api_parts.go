@@ -65,7 +65,7 @@ func (r *regionReader) parts() []task {
 			return err
 		}})
 	}
-	return out
+	return append(out, r.zones()...)
 }
 
 func (r *regionReader) attribute(vpc string, name ec2types.VpcAttributeName) task {
@@ -116,8 +116,8 @@ func (r *regionReader) transitParts(table string) []task {
 	}
 }
 
-// partsOfParts are the calls for each listener: the rules by which an
-// Application Load Balancer chooses among target groups.
+// partsOfParts are the calls for each listener, the rules by which an
+// Application Load Balancer chooses among target groups, and for each zone.
 func (r *regionReader) partsOfParts() []task {
 	i := r.inv
 	var out []task
@@ -132,5 +132,5 @@ func (r *regionReader) partsOfParts() []task {
 			return err
 		}})
 	}
-	return out
+	return append(out, r.zoneRecords()...)
 }

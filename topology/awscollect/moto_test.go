@@ -214,6 +214,10 @@ func checkRest(t *testing.T, s *topology.Snapshot, b built) {
 	if len(r.DBInstances) != 1 || r.DBInstances[0].Port != 5433 || len(r.DBInstances[0].Subnets) != 2 {
 		t.Errorf("databases %+v", r.DBInstances)
 	}
+	if len(r.HostedZones) != 1 || r.HostedZones[0].Owner != mototest.Account || len(r.HostedZones[0].VPCs) != 2 || !r.HostedZones[0].RecordsRead ||
+		len(r.HostedZones[0].Records) != 3 || len(s.ZonesOf(b.vpcB)) != 1 {
+		t.Errorf("hosted zones %+v; want one of both VPCs with its three records that lead to an address", r.HostedZones)
+	}
 	var notRead []string
 	for _, n := range r.NotRead {
 		notRead = append(notRead, n.Call+" "+n.Code+" "+n.Region)

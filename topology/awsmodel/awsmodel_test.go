@@ -223,3 +223,50 @@ func TestListeners(t *testing.T) {
 		t.Errorf("ListenerOfRule = %s, want %s", got, want)
 	}
 }
+
+// An ENI is the same, whether it or its instance is described.
+func TestInterfaceOfAnInstanceReadsAsTheInterface(t *testing.T) {
+	instance, zone := "i-1", "ap-northeast-2a"
+	public := func(ip string) *ec2types.InstanceNetworkInterfaceAssociation {
+		return &ec2types.InstanceNetworkInterfaceAssociation{PublicIp: &ip}
+	}
+	_, enis, _, err := Instance(owner, ec2types.Instance{
+		InstanceId: &instance, Placement: &ec2types.Placement{AvailabilityZone: &zone},
+		NetworkInterfaces: []ec2types.InstanceNetworkInterface{{
+			NetworkInterfaceId: aws.String("eni-1"), VpcId: aws.String("vpc-1"), SubnetId: aws.String("subnet-1"), OwnerId: aws.String(owner),
+			Description: aws.String("d"), SourceDestCheck: aws.Bool(true), PrivateIpAddress: aws.String("10.0.0.9"), Association: public("203.0.113.1"),
+			Groups: []ec2types.GroupIdentifier{{GroupId: aws.String("sg-1")}},
+			PrivateIpAddresses: []ec2types.InstancePrivateIpAddress{{PrivateIpAddress: aws.String("10.0.0.5"), Association: public("203.0.113.2")},
+				{PrivateIpAddress: aws.String("10.0.0.9"), Primary: aws.Bool(true)}},
+			Ipv6Addresses: []ec2types.InstanceIpv6Address{{Ipv6Address: aws.String("2001:db8::1")}},
+			Ipv4Prefixes:  []ec2types.InstanceIpv4Prefix{{Ipv4Prefix: aws.String("10.0.1.0/28")}},
+			Ipv6Prefixes:  []ec2types.InstanceIpv6Prefix{{Ipv6Prefix: aws.String("2001:db8:1::/80")}},
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed, err := NetworkInterface(ec2types.NetworkInterface{
+		NetworkInterfaceId: aws.String("eni-1"), VpcId: aws.String("vpc-1"), SubnetId: aws.String("subnet-1"), OwnerId: aws.String(owner),
+		AvailabilityZone: &zone, InterfaceType: ec2types.NetworkInterfaceTypeInterface, Description: aws.String("d"), SourceDestCheck: aws.Bool(true),
+		PrivateIpAddress: aws.String("10.0.0.9"), Groups: []ec2types.GroupIdentifier{{GroupId: aws.String("sg-1")}},
+		Association: &ec2types.NetworkInterfaceAssociation{PublicIp: aws.String("203.0.113.1")},
+		Attachment:  &ec2types.NetworkInterfaceAttachment{InstanceId: &instance, Status: ec2types.AttachmentStatusAttached},
+		PrivateIpAddresses: []ec2types.NetworkInterfacePrivateIpAddress{{PrivateIpAddress: aws.String("10.0.0.9"), Primary: aws.Bool(true)},
+			{PrivateIpAddress: aws.String("10.0.0.5"), Association: &ec2types.NetworkInterfaceAssociation{PublicIp: aws.String("203.0.113.2")}}},
+		Ipv6Addresses: []ec2types.NetworkInterfaceIpv6Address{{Ipv6Address: aws.String("2001:db8::1")}},
+		Ipv4Prefixes:  []ec2types.Ipv4PrefixSpecification{{Ipv4Prefix: aws.String("10.0.1.0/28")}},
+		Ipv6Prefixes:  []ec2types.Ipv6PrefixSpecification{{Ipv6Prefix: aws.String("2001:db8:1::/80")}},
+	})
+	if err != nil || len(enis) != 1 || !reflect.DeepEqual(enis[0], listed) {
+		t.Errorf("of the instance %+v\nlisted        %+v, %v", enis, listed, err)
+	}
+}
+
+func TestRecordNames(t *testing.T) {
+	for in, want := range map[string]string{`\052.Example.COM.`: "*.example.com", `a\040b.`: "a b", `\352\260\200.kr.`: "가.kr", `x\05`: `x\05`, `\999`: `\999`, "": ""} {
+		if got := recordName(in); got != want {
+			t.Errorf("recordName(%q) = %q, want %q", in, got, want)
+		}
+	}
+}

@@ -144,37 +144,37 @@ func device(n ec2types.InstanceNetworkInterface) int {
 	return number(n.Attachment.NetworkCardIndex, 0)<<16 + number(n.Attachment.DeviceIndex, 0)
 }
 
+// instanceInterface reads an ENI as DescribeInstances lists it: the same as
+// DescribeNetworkInterfaces does, in types of its own and without the zone.
 func instanceInterface(n ec2types.InstanceNetworkInterface, instance, zone string) (topology.NetworkInterface, error) {
-	f := &fields{}
-	f.name("NetworkInterfaces.NetworkInterfaceId", text(n.NetworkInterfaceId))
-	out := topology.NetworkInterface{
-		ID: f.id, VPC: text(n.VpcId), Subnet: text(n.SubnetId), AZ: zone, Type: text(n.InterfaceType),
-		Description: text(n.Description), Instance: instance, Groups: groupIDs(n.Groups),
-		SourceDestCheck: isTrue(n.SourceDestCheck),
+	listed := ec2types.NetworkInterface{
+		NetworkInterfaceId: n.NetworkInterfaceId, VpcId: n.VpcId, SubnetId: n.SubnetId, OwnerId: n.OwnerId, AvailabilityZone: &zone,
+		InterfaceType: ec2types.NetworkInterfaceType(text(n.InterfaceType)), Description: n.Description, Groups: n.Groups,
+		SourceDestCheck: n.SourceDestCheck, PrivateIpAddress: n.PrivateIpAddress, Association: association(n.Association),
+		Attachment: &ec2types.NetworkInterfaceAttachment{InstanceId: &instance},
 	}
-	out.Account, out.Region = text(n.OwnerId), RegionOf(zone)
-	if out.Type == "" {
-		out.Type = string(ec2types.NetworkInterfaceTypeInterface)
+	if listed.InterfaceType == "" {
+		listed.InterfaceType = ec2types.NetworkInterfaceTypeInterface
 	}
-	in := addresses{f: f, primary: text(n.PrivateIpAddress)}
 	for _, p := range n.PrivateIpAddresses {
-		in.private(p.PrivateIpAddress, isTrue(p.Primary))
-		if p.Association != nil {
-			in.public(p.PrivateIpAddress, p.Association.PublicIp, p.Association.CarrierIp)
-		}
+		listed.PrivateIpAddresses = append(listed.PrivateIpAddresses, ec2types.NetworkInterfacePrivateIpAddress{
+			PrivateIpAddress: p.PrivateIpAddress, Primary: p.Primary, Association: association(p.Association)})
 	}
 	for _, p := range n.Ipv6Addresses {
-		in.six(p.Ipv6Address)
+		listed.Ipv6Addresses = append(listed.Ipv6Addresses, ec2types.NetworkInterfaceIpv6Address{Ipv6Address: p.Ipv6Address})
 	}
 	for _, p := range n.Ipv4Prefixes {
-		out.Prefixes = append(out.Prefixes, f.prefix("NetworkInterfaces.Ipv4Prefixes", p.Ipv4Prefix))
+		listed.Ipv4Prefixes = append(listed.Ipv4Prefixes, ec2types.Ipv4PrefixSpecification{Ipv4Prefix: p.Ipv4Prefix})
 	}
 	for _, p := range n.Ipv6Prefixes {
-		out.Prefixes = append(out.Prefixes, f.prefix("NetworkInterfaces.Ipv6Prefixes", p.Ipv6Prefix))
+		listed.Ipv6Prefixes = append(listed.Ipv6Prefixes, ec2types.Ipv6PrefixSpecification{Ipv6Prefix: p.Ipv6Prefix})
 	}
-	if n.Association != nil {
-		in.public(n.PrivateIpAddress, n.Association.PublicIp, n.Association.CarrierIp)
+	return NetworkInterface(listed)
+}
+
+func association(a *ec2types.InstanceNetworkInterfaceAssociation) *ec2types.NetworkInterfaceAssociation {
+	if a == nil {
+		return nil
 	}
-	in.into(&out)
-	return out, f.err
+	return &ec2types.NetworkInterfaceAssociation{PublicIp: a.PublicIp, CarrierIp: a.CarrierIp}
 }

@@ -99,6 +99,9 @@ func Endpoint(e ec2types.VpcEndpoint) (topology.VPCEndpoint, bool, error) {
 		RouteTables: e.RouteTableIds, State: strings.ToLower(string(e.State)), Tags: tags(e.Tags),
 	}
 	out.Account = text(e.OwnerId)
+	if o := e.DnsOptions; o != nil {
+		out.InboundResolverOnly = isTrue(o.PrivateDnsOnlyForInboundResolverEndpoint)
+	}
 	if out.Type == "" {
 		out.Type = string(ec2types.VpcEndpointTypeGateway) // as the first endpoints were
 	}

@@ -230,7 +230,26 @@ func (d *describer) serviceAnswers() []answer {
 	}
 	out := []answer{{"describe-vpc-endpoints", object{"VpcEndpoints": endpoints}}, {"rds-describe-db-instances", object{"DBInstances": databases}},
 		{"list-service-quotas", object{"Quotas": quotas}}}
-	return append(out, d.balancerAnswers()...)
+	return append(append(out, d.zoneAnswers()...), d.balancerAnswers()...)
+}
+
+// zoneAnswers tell each VPC its private hosted zones. The account has none of
+// its own, so no records are asked for.
+func (d *describer) zoneAnswers() []answer {
+	var out []answer
+	for _, v := range d.res.VPCs {
+		if v.Scope != d.scope {
+			continue
+		}
+		zones := []object{}
+		for _, z := range d.res.HostedZones {
+			if slices.Contains(z.VPCs, v.ID) {
+				zones = append(zones, object{"HostedZoneId": z.ID, "Name": z.Name + ".", "Owner": object{"OwningService": z.Owner}})
+			}
+		}
+		out = append(out, answer{"list-hosted-zones-by-vpc-" + v.ID, object{"VpcId": v.ID, "HostedZoneSummaries": zones, "MaxItems": "100"}})
+	}
+	return out
 }
 
 func orNone(list []string) []string {

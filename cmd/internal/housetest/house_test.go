@@ -85,6 +85,7 @@ func TestOneImporter(t *testing.T) {
 		{aws + "ec2", []string{"topology/awscollect", "topology/awsapply", "topology/awsmodel", "cmd"}, "EC2 is read by awscollect and written by awsapply"},
 		{aws + "elasticloadbalancingv2", []string{"topology/awscollect", "topology/awsmodel"}, "accounts are read in one place"},
 		{aws + "rds", []string{"topology/awscollect", "topology/awsmodel"}, "accounts are read in one place"},
+		{aws + "route53", []string{"topology/awscollect", "topology/awsmodel"}, "accounts are read in one place"},
 		{aws + "servicequotas", []string{"topology/awscollect", "topology/awsmodel"}, "accounts are read in one place"},
 		{"github.com/hiddeco/sshsig", []string{"topology/review"}, "signatures are made and judged in one place"},
 		{"golang.org/x/crypto", []string{"topology/review"}, "signatures are made and judged in one place"},

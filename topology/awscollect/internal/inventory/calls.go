@@ -36,6 +36,8 @@ const (
 	CallTargetGroups    = "DescribeTargetGroups"
 	CallTargetHealth    = "DescribeTargetHealth"
 	CallDatabases       = "DescribeDBInstances"
+	CallHostedZones     = "ListHostedZonesByVPC"
+	CallZoneRecords     = "ListResourceRecordSets" // of zones of the own account
 	CallQuota           = "GetServiceQuota"
 	CallAssociations    = "GetTransitGatewayRouteTableAssociations" // folders only: attachments tell the same
 	CallOldPrefixLists  = "DescribePrefixLists"                     // folders only: older exports have it

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -337,6 +338,12 @@ func FuzzFile(f *testing.F) {
 		`{"TransitGatewayPropagations": [{"TransitGatewayRouteTablePropagations": []}]}`, `{"Quota": {"Value": 1e99}}`, utf16LE(`{"Vpcs": []}`), `{"a":1}{`,
 		`{"NetworkInterfaces": [{"Attachment": {"AttachTime": "x"}}]}`} {
 		f.Add("x-tgw-rtb-1-pl-2.json", []byte(s))
+	}
+	for _, s := range []string{zonesJSON, recordsJSON} {
+		f.Add("hosted-zones-vpc-1.json", []byte(s))
+	}
+	for _, key := range slices.Sorted(maps.Keys(keys)) { // every answer that is read
+		f.Add("x-tgw-rtb-1-pl-2-vpc-3.json", fmt.Appendf(nil, `{"VpcId": "vpc-1", "TargetGroupArn": "arn:1", "HostedZoneId": "Z1", "%s": [{}]}`, key))
 	}
 	f.Fuzz(func(t *testing.T, name string, data []byte) {
 		d := &dirReader{dir: "dir", inv: New()}

@@ -10,9 +10,11 @@ import (
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	rdstypes "github.com/aws/aws-sdk-go-v2/service/rds/types"
+	zonetypes "github.com/aws/aws-sdk-go-v2/service/route53/types"
 	quotatypes "github.com/aws/aws-sdk-go-v2/service/servicequotas/types"
 
 	"github.com/flowcover/flowcover/topology"
+	"github.com/flowcover/flowcover/topology/awsmodel"
 )
 
 // NotInExport is the code of a call whose answer a folder does not hold.
@@ -33,7 +35,7 @@ type Found[T any] struct {
 	from   *Origin
 }
 
-// Inventory is all that was answered, unjudged. Add, Answer, Refuse and IDs are
+// Inventory is all that was answered, unjudged. Add, Answer, Claim, Refuse and IDs are
 // safe for concurrent use.
 type Inventory struct {
 	mu sync.Mutex
@@ -78,11 +80,14 @@ type Inventory struct {
 	Targets       []Found[[]elbtypes.TargetHealthDescription] // parent: target group
 	Databases     []Found[rdstypes.DBInstance]
 	Quotas        []Found[quotatypes.ServiceQuota]
+	HostedZones   []Found[[]zonetypes.HostedZoneSummary] // parent: VPC
+	ZoneRecords   []Found[[]zonetypes.ResourceRecordSet] // parent: zone
 
 	callers []Found[string] // accounts that sts:GetCallerIdentity named
 
 	answered map[string][]*Origin // by call
 	answers  map[string]bool      // by call and parent
+	claimed  map[string]bool      // by call and parent
 	refused  []Found[Refusal]
 }
 
@@ -105,7 +110,7 @@ type Refusal struct {
 }
 
 func New() *Inventory {
-	return &Inventory{answered: map[string][]*Origin{}, answers: map[string]bool{}}
+	return &Inventory{answered: map[string][]*Origin{}, answers: map[string]bool{}, claimed: map[string]bool{}}
 }
 
 // Add puts values of one answer on a list.
@@ -127,6 +132,19 @@ func (inv *Inventory) Answer(call, parent string, from *Origin) {
 	}
 }
 
+// Claim says whether the caller is the first to ask something that is the same
+// in every Region.
+func (inv *Inventory) Claim(call, parent string) bool {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	key := call + " " + parent
+	if inv.claimed[key] {
+		return false
+	}
+	inv.claimed[key] = true
+	return true
+}
+
 // Refuse notes that a call was refused.
 func (inv *Inventory) Refuse(r Refusal, from *Origin) {
 	inv.mu.Lock()
@@ -135,6 +153,22 @@ func (inv *Inventory) Refuse(r Refusal, from *Origin) {
 	if r.Parent != "" {
 		inv.answers[r.Call+" "+r.Parent] = true
 	}
+}
+
+// ZonesOwnedBy gives the hosted zones of an account that were found in one place.
+func (inv *Inventory) ZonesOwnedBy(scope topology.Scope) []string {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	var out []string
+	for _, f := range inv.HostedZones {
+		for _, z := range f.value {
+			if f.from.Hint == scope && z.HostedZoneId != nil && z.Owner != nil && z.Owner.OwningAccount != nil && *z.Owner.OwningAccount == scope.Account {
+				out = append(out, awsmodel.ZoneID(*z.HostedZoneId))
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // IDs gives the ids of what was found in one place.

@@ -10,7 +10,10 @@ import (
 
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	zonetypes "github.com/aws/aws-sdk-go-v2/service/route53/types"
 	quotatypes "github.com/aws/aws-sdk-go-v2/service/servicequotas/types"
+
+	"github.com/flowcover/flowcover/topology/awsmodel"
 )
 
 // exportFile is a file that is being read.
@@ -77,6 +80,8 @@ func answerKeys() map[string]handler {
 		"TargetGroups":               list(CallTargetGroups, func(i *Inventory) *[]Found[elbtypes.TargetGroup] { return &i.TargetGroups }),
 		"TargetHealthDescriptions":   children(CallTargetHealth, targetGroupParent, func(i *Inventory) *[]Found[[]elbtypes.TargetHealthDescription] { return &i.Targets }),
 		"DBInstances":                databases,
+		"HostedZoneSummaries":        children(CallHostedZones, vpcParent, func(i *Inventory) *[]Found[[]zonetypes.HostedZoneSummary] { return &i.HostedZones }),
+		"ResourceRecordSets":         children(CallZoneRecords, zoneParent, func(i *Inventory) *[]Found[[]zonetypes.ResourceRecordSet] { return &i.ZoneRecords }),
 		"Quotas":                     list(CallQuota, func(i *Inventory) *[]Found[quotatypes.ServiceQuota] { return &i.Quotas }),
 		"Quota":                      quota,
 		"EnableDnsSupport":           attribute,
@@ -92,6 +97,7 @@ var companions = map[string]bool{
 	"AdditionalRoutesAvailable": true, "NextToken": true, "NextMarker": true, "Marker": true, "ResponseMetadata": true,
 	"TransitGatewayRouteTableId": true, "PrefixListId": true, "TargetGroupArn": true, "LoadBalancerArn": true,
 	"ListenerArn": true, "VpcId": true, "UserId": true, "Arn": true, "ResultMetadata": true,
+	"HostedZoneId": true, "MaxItems": true, "IsTruncated": true,
 }
 
 // unneeded are keys of the AWS CLI that decide about no packet here.
@@ -175,6 +181,8 @@ func (f *exportFile) inName(id *regexp.Regexp) (string, error) {
 var (
 	tableID = regexp.MustCompile(`tgw-rtb-[0-9A-Za-z]+`)
 	listID  = regexp.MustCompile(`\bpl-[0-9A-Za-z]+`)
+	vpcID   = regexp.MustCompile(`\bvpc-[0-9A-Za-z]+`)
+	zoneID  = regexp.MustCompile(`\bZ[0-9A-Z]{5,}\b`)
 )
 
 func (f *exportFile) parentID(key, what, example string, id *regexp.Regexp) (string, error) {
@@ -201,6 +209,15 @@ func tableParent[T any](f *exportFile, values []T) (string, error) {
 
 func listParent[T any](f *exportFile, _ []T) (string, error) {
 	return f.parentID("PrefixListId", "prefix list", "entries-pl-0123456789abcdef0.json", listID)
+}
+
+func vpcParent[T any](f *exportFile, _ []T) (string, error) {
+	return f.parentID("VpcId", "VPC", "hosted-zones-vpc-0123456789abcdef0.json", vpcID)
+}
+
+func zoneParent[T any](f *exportFile, _ []T) (string, error) {
+	id, err := f.parentID("HostedZoneId", "hosted zone", "records-Z0123456789ABCDEFGHIJ.json", zoneID)
+	return awsmodel.ZoneID(id), err
 }
 
 func targetGroupParent[T any](f *exportFile, _ []T) (string, error) {

@@ -65,6 +65,9 @@ func (r *resolver) live() map[string]bool {
 	for _, p := range r.out.PrefixLists {
 		out[p.ID] = true
 	}
+	for _, z := range r.out.HostedZones {
+		out[z.ID] = true
+	}
 	for _, b := range r.out.LoadBalancers {
 		out[b.ID] = true
 	}
@@ -154,6 +157,9 @@ func (r *resolver) missingParts(s topology.Scope) []string {
 			groups = append(groups, *f.value.TargetGroupArn)
 		}
 	}
+	vpcs, zones := r.missingZones(s)
+	missing(CallHostedZones, vpcs)
+	missing(CallZoneRecords, zones)
 	missing(CallTGWRoutes, tables)
 	missing(CallPropagations, tables)
 	missing(CallTGWPrefixLists, tables)

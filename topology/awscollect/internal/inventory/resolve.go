@@ -34,7 +34,7 @@ func (inv *Inventory) Resolve() (topology.Resources, error) {
 	r := &resolver{inv: inv, scopes: newScopes()}
 	for _, step := range []func() error{
 		r.read, r.learn, r.network, r.security, r.prefixLists, r.transit, r.peerings, r.gateways,
-		r.endpoints, r.machinesAndInterfaces, r.services, r.notRead,
+		r.endpoints, r.machinesAndInterfaces, r.services, r.hostedZones, r.notRead,
 	} {
 		if err := step(); err != nil {
 			return topology.Resources{}, err
