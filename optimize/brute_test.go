@@ -306,3 +306,41 @@ func compare(p *Problem, s *Solution, want []int64) string {
 	}
 	return ""
 }
+
+// The search for what the exact program does not fit stays within the rules too,
+// is never better than the optimum, and most often as good.
+func TestSearchOnGrids(t *testing.T) {
+	defer func() { exactShare = 1 }()
+	equal, all := 0, 0
+	for seed := range 250 {
+		r := rand.New(rand.NewPCG(uint64(seed), 7))
+		g := newGrid(r)
+		p := g.problem(r)
+		exactShare = 1
+		want := mustSolve(t, p)
+		exactShare = 0
+		got := mustSolve(t, p)
+		if want.Rules == nil {
+			if got.Rules != nil {
+				t.Fatalf("seed %d: an answer to the impossible", seed)
+			}
+			continue
+		}
+		if got.Rules == nil {
+			t.Logf("seed %d: no answer found, %d rules would do: %s %+v %v", seed, want.Price, got.Witness.Message, p, want.Rules)
+			all++
+			continue
+		}
+		all++
+		switch got.Exposure.Weighted.Cmp(want.Exposure.Weighted) {
+		case -1:
+			t.Fatalf("seed %d: better than the optimum: %+v %+v", seed, got, want)
+		case 0:
+			equal++
+		}
+	}
+	if equal*100 < all*90 {
+		t.Errorf("as good as the optimum in %d of %d", equal, all)
+	}
+	t.Logf("as good as the optimum in %d of %d", equal, all)
+}

@@ -196,6 +196,9 @@ func (c *checker) frontier(s *Solution) error {
 	if s.Bound != nil && s.Bound.Cmp(s.Exposure.Weighted) > 0 {
 		return fmt.Errorf("the bound %s is above the excess %s", s.Bound, s.Exposure.Weighted)
 	}
+	if s.AreaBound != nil && (s.Areas == nil || s.AreaBound.Cmp(s.Areas) > 0 || s.Areas.Cmp(s.Exposure.Weighted) < 0) {
+		return fmt.Errorf("areas %s, bound %s, excess %s: want bound <= areas >= excess", s.Areas, s.AreaBound, s.Exposure.Weighted)
+	}
 	if s.Proven && (s.Bound == nil || s.Bound.Cmp(s.Exposure.Weighted) != 0) {
 		return fmt.Errorf("proven, and the bound is not the excess")
 	}

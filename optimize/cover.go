@@ -19,17 +19,15 @@ type improver[T num[T]] struct {
 	count  []int32 // how many rules open the cell
 	slack  int     // rules that may be added
 	rules  []rule
-	work   float64 // what is left
+	work   float64 // inner steps that are left
+	step   float64 // the most of one exact repair
 	cost   T
 }
-
-// stepWork is the most inner steps of one exact repair.
-const stepWork = 3e7
 
 // newImprover gives nil where a rule does not hold whole leaves: where caps
 // split one, there is no more to find by this way.
 func newImprover[T num[T]](in *instance[T], rules []rule, slack int, work float64) *improver[T] {
-	im := &improver[T]{in: in, rules: slices.Clone(rules), slack: slack, work: work}
+	im := &improver[T]{in: in, rules: slices.Clone(rules), slack: slack, work: work, step: max(3e7, work/5)}
 	im.cells()
 	im.count = make([]int32, len(im.slab))
 	for _, r := range rules {
@@ -173,8 +171,8 @@ func (im *improver[T]) repair(ctx context.Context, out []int) (bool, error) {
 		return false, nil
 	}
 	steps, entries := e.work()
-	im.work -= min(steps, stepWork) / 8 // looking costs something too
-	if steps > stepWork {
+	im.work -= 3e5 + float64(200*len(e.leaves)) // looking costs something too
+	if steps > im.step {
 		return false, nil
 	}
 	im.work -= steps
@@ -278,44 +276,107 @@ func (im *improver[T]) costOf(sub *instance[T], gone []rule) T {
 	return cost
 }
 
-// run tries neighbourhoods until none helps or the work is done: runs of
-// neighbouring slabs, then what lies under one prefix, then rules close by.
+// run goes down to where no neighbourhood helps, and from there, as long as the
+// work lasts, merges some rules at random and goes down again.
 func (im *improver[T]) run(ctx context.Context) error {
 	r := rand.New(rand.NewPCG(1, 2))
+	if err := im.descend(ctx, r); err != nil {
+		return err
+	}
+	for fails := 0; im.work > shakeWork && fails < maxFails && len(im.rules) > 2; {
+		best, counts, cost, slack := slices.Clone(im.rules), slices.Clone(im.count), im.cost, im.slack
+		im.shake(r)
+		err := im.descend(ctx, r)
+		if im.cost.less(cost) {
+			fails = 0
+		} else {
+			im.rules, im.count, im.cost, im.slack = best, counts, cost, slack
+			fails++
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// shakeWork is the work that must be left for a shake to be tried.
+const shakeWork = 2e8
+
+// maxFails is after how many shakes that led to nothing the search ends.
+const maxFails = 12
+
+// descend tries neighbourhoods until none helps or the work is done: all budgets
+// shared out anew, runs of neighbouring slabs, then what lies under one prefix,
+// then rules close by.
+func (im *improver[T]) descend(ctx context.Context, r *rand.Rand) error {
 	im.trim()
 	defer im.trim()
 	for round := 0; im.work > 0; round++ {
-		better := round > 0 && im.trim()
+		better, err := im.balance(ctx, round)
+		if err != nil {
+			return err
+		}
+		better = im.trim() || better
+		var tries [][]int
 		for _, width := range []int{4, 6, 8, 3} {
-			for i := 0; i+width <= max(width, len(im.in.slabs)); i++ {
-				ok, err := im.repair(ctx, im.inWindow(i, i+width))
-				if err != nil {
-					return err
-				}
-				better = better || ok
+			for i := 0; i+width <= max(width, len(im.in.slabs)); i += max(1, width/3) {
+				tries = append(tries, []int{i, i + width})
 			}
+		}
+		for _, t := range tries {
+			ok, err := im.repair(ctx, im.inWindow(t[0], t[1]))
+			if err != nil {
+				return err
+			}
+			better = better || ok
 		}
 		for i := 0; i < len(im.rules); i++ {
-			for _, up := range []int{8, 4, 2, 1} {
-				ok, err := im.repair(ctx, im.under(i, up))
-				if err != nil {
-					return err
-				}
-				better = better || ok
+			ok, err := im.repair(ctx, im.under(i, 1<<r.IntN(4)))
+			if err != nil {
+				return err
 			}
+			better = better || ok
 		}
-		for range 4 * len(im.rules) {
+		for range len(im.rules) {
 			ok, err := im.repair(ctx, im.near(r))
 			if err != nil {
 				return err
 			}
 			better = better || ok
 		}
-		if !better && round > 1 {
+		if !better {
 			return nil
 		}
 	}
 	return nil
+}
+
+// shake merges about a fifth of the rules with the one next to them.
+func (im *improver[T]) shake(r *rand.Rand) {
+	for range max(1, len(im.rules)/5) {
+		pair := im.near(r)
+		if len(pair) < 2 {
+			return
+		}
+		a, b := im.rules[pair[0]], im.rules[pair[1]]
+		n := min(int(a.bits), int(b.bits), a.at.common(b.at))
+		both := rule{block: block{a.at.masked(n), uint8(n)}, cols: netset.Columns{
+			First: min(a.cols.First, b.cols.First), Last: max(a.cols.Last, b.cols.Last)}}
+		if both.cols.First.Protocol() != both.cols.Last.Protocol() || !im.in.admissible(both) {
+			continue
+		}
+		var rest, gone []rule
+		for _, x := range im.rules {
+			if both.contains(x.block) && both.cols.Contains(x.cols) {
+				gone = append(gone, x)
+			} else {
+				rest = append(rest, x)
+			}
+		}
+		im.take(rest, gone, []rule{both})
+	}
+	im.cost = im.costOf(im.in, im.rules)
 }
 
 // inWindow lists the rules whose columns lie in a run of slabs.

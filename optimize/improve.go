@@ -2,6 +2,7 @@ package optimize
 
 import (
 	"context"
+	"math"
 	"math/big"
 	"slices"
 
@@ -51,23 +52,178 @@ func (s *search[T]) improve(ctx context.Context) error {
 		if st.rules == nil {
 			st.rules = in.standing()
 		}
-		if len(st.rules) == 0 || len(st.rules) > in.limit {
-			continue
-		}
-		im := newImprover(in, st.rules, in.limit-len(st.rules), effortWork*float64(s.options.Effort))
-		if im == nil {
-			continue
-		}
-		if err := im.run(ctx); err != nil {
+		im, err := s.improveFrom(ctx, in, st.rules, 0.2)
+		if err != nil {
 			return err
 		}
-		im.sort()
-		cost := base.add(im.cost)
-		if e := &s.best[price+len(im.rules)]; cost.less(e.cost) {
-			*e = entry[T]{cost, st.refs, &fixed[T]{im.rules}, len(im.rules)}
+		if im != nil {
+			s.take(im, st.refs, price, base)
+		}
+	}
+	return s.guided(ctx, 3)
+}
+
+// improveFrom makes some rules better with a part of the effort.
+func (s *search[T]) improveFrom(ctx context.Context, in *instance[T], rules []rule, part float64) (*improver[T], error) {
+	if len(rules) == 0 || len(rules) > in.limit {
+		return nil, nil
+	}
+	im := newImprover(in, rules, in.limit-len(rules), effortWork*float64(s.options.Effort)*part)
+	if im == nil {
+		return nil, nil
+	}
+	err := im.run(ctx)
+	im.sort()
+	return im, err
+}
+
+// take keeps a cover if it is the best of its price.
+func (s *search[T]) take(im *improver[T], refs []int, price int, base T) {
+	cost := base.add(im.cost)
+	if e := &s.best[price+len(im.rules)]; cost.less(e.cost) {
+		*e = entry[T]{cost, refs, &fixed[T]{im.rules}, len(im.rules)}
+	}
+}
+
+const (
+	coarseCells = 1000 // units of the first look at a problem, about
+	fineCells   = 60_000
+	boundEffort = 20      // the effort from which more cells than that are bounded one by one
+	coreEntries = 500_000 // table entries of the exact solution on a core, by unit of effort
+)
+
+// guided looks for the multipliers of the sum of areas, and solves the problem
+// exactly on the rules that these find worth looking at: at every price, with
+// the true union. It gives the best within K to the improver, and begins again
+// from what that finds as long as it helps.
+func (s *search[T]) guided(ctx context.Context, rounds int) error {
+	for range rounds {
+		at := s.pick(s.K)
+		if at < 0 || s.best[at].prog == nil || ctx.Err() != nil {
+			return ctx.Err()
+		}
+		e := s.best[at]
+		price := at - e.k
+		in, base := s.instance(e.refs, s.K-price)
+		im := newImprover(in, e.prog.rules(e.k), in.limit-e.k, 0)
+		if im == nil {
+			return nil
+		}
+		if w, ok := any(in).(*instance[word]); ok && s.unionBound == nil {
+			s.lagrange(ctx, w, s.best[at].cost.big(), base.big())
+		}
+		a := newAdditive(im, in.limit, len(im.slab)/coarseCells)
+		if a == nil {
+			return nil
+		}
+		areas, sum := im.areas()
+		a.start(areas, sum/float64(4*len(areas)))
+		a.ascend(ctx, sum, 6)
+		s.onCore(ctx, im, a, e.refs, price, base)
+		if len(in.pre) == 0 && in.kind.bits == wordBits {
+			s.bound(ctx, im, a, sum)
+		}
+		at = s.pick(s.K)
+		e = s.best[at]
+		next, err := s.improveFrom(ctx, in, e.prog.rules(e.k), 0.4)
+		if err != nil {
+			return err
+		}
+		if next != nil {
+			s.take(next, e.refs, price, base)
+		}
+		if now := s.pick(s.K); !s.best[now].cost.less(e.cost) {
+			return nil
 		}
 	}
 	return nil
+}
+
+// lagrangeShare is the part of a unit of effort's work that one evaluation of
+// the bound on the union may take: there are a dozen or two.
+const lagrangeShare = 0.2
+
+// lagrange bounds the excess itself where the states are few enough. A bound
+// without references holds only where there are none to choose.
+func (s *search[T]) lagrange(ctx context.Context, in *instance[word], cost, base *big.Int) {
+	if len(s.refs) > 0 || s.Denies {
+		return
+	}
+	e := newExactProgram(in)
+	if e == nil || e.lagrangeWork() > lagrangeShare*effortWork*float64(s.options.Effort) {
+		return
+	}
+	var none [32]float64
+	e.prepare(none, 1)
+	if e.coarse {
+		return
+	}
+	upper := word(new(big.Int).Sub(cost, base).Int64())
+	if b, ok := unionBound(ctx, e, in.limit, upper); ok {
+		total := b.big()
+		s.unionBound = total.Rsh(total.Add(total, base), in.shift)
+	}
+}
+
+// areas lists the rules' areas and their sum.
+func (im *improver[T]) areas() ([]addArea, float64) {
+	var out []addArea
+	sum := 0.0
+	for _, r := range im.rules {
+		area := math.Ldexp(float64(im.in.w.weight(r.block)), im.in.w.width-int(r.bits)) * float64(im.in.w.cols(r.cols))
+		p, q := im.slabs(r.cols)
+		out = append(out, addArea{r.block, p, q - 1, area})
+		sum += area
+	}
+	return out, sum
+}
+
+// onCore solves exactly on more and more rules, until there is no room.
+func (s *search[T]) onCore(ctx context.Context, im *improver[T], a *additive, refs []int, price int, base T) {
+	near := a.worth(4000)
+	for _, n := range []int{250, 1000, 4000} {
+		if n > 200*s.options.Effort {
+			n = 200 * s.options.Effort
+		}
+		core := slices.Clone(im.rules)
+		for _, r := range near[:min(n, len(near))] {
+			x := rule{block: a.nodes[r.node].block, cols: a.columns(im.in.slabs, r)}
+			if im.in.admissible(x) && !slices.Contains(core, x) {
+				core = append(core, x)
+			}
+		}
+		p := newCoreProgram(ctx, im.in, core, im.cost, coreEntries*s.options.Effort)
+		if p == nil {
+			return
+		}
+		for k, c := range p.run() {
+			if c.infinite() {
+				continue
+			}
+			if e := &s.best[price+k]; base.add(c).less(e.cost) {
+				*e = entry[T]{base.add(c), refs, p, k}
+			}
+		}
+		if len(near) <= n || p.left < 0 || n == 200*s.options.Effort {
+			return
+		}
+	}
+}
+
+// bound bounds the sum of areas, cell by cell.
+func (s *search[T]) bound(ctx context.Context, im *improver[T], a *additive, sum float64) {
+	if len(im.leaves)*len(im.in.slabs) > fineCells && s.options.Effort < boundEffort {
+		return
+	}
+	fine := newAdditive(im, im.in.limit, 1)
+	if fine == nil {
+		return
+	}
+	fine.refine(a)
+	fine.ascend(ctx, sum, 1+s.options.Effort/40)
+	if b := fine.bound(); s.areaBound == nil || b.Cmp(s.areaBound) > 0 {
+		s.areaBound = b
+	}
 }
 
 // standing gives today's rules, each cut down to what it is needed for; nil

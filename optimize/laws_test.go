@@ -264,11 +264,21 @@ func TestSearchAgainstExact(t *testing.T) {
 		want := mustSolve(t, p)
 		exactShare = 0
 		got := mustSolve(t, p)
-		if !want.Proven || got.Proven && want.Exposure.Weighted.Sign() > 0 {
+		if !want.Proven || got.Proven && got.Exposure.Weighted.Cmp(want.Exposure.Weighted) != 0 {
 			t.Errorf("seed %d: proven %v and %v", seed, want.Proven, got.Proven)
 		}
 		// Within one in a hundred, and never better than the proven optimum.
 		w, g := want.Exposure.Weighted.Int64(), got.Exposure.Weighted.Int64()
+		area := -approvedSet(p).Count().Int64()
+		for _, c := range want.Rules {
+			area += int64(c.Columns.Len()) << (32 - c.Prefix.Bits())
+		}
+		if got.AreaBound == nil || got.AreaBound.Int64() > area {
+			t.Errorf("seed %d: the bound of areas %s is above the areas %d of a proven answer", seed, got.AreaBound, area)
+		}
+		if got.Bound == nil || got.Bound.Int64() > w || got.Bound.Int64()*100 < w*90 {
+			t.Errorf("seed %d: bound %s, the least is %d", seed, got.Bound, w)
+		}
 		if g < w || (g-w)*100 > w {
 			t.Errorf("seed %d: excess %d, the least is %d", seed, g, w)
 		}

@@ -115,6 +115,12 @@ type Solution struct {
 	Bound     *big.Int
 	BoundKind string // one of the Bound constants; empty: none
 	Proven    bool
+	// Areas is the sum of the rules' weights less that of the approved cells:
+	// what overlaps counts twice. AreaBound is what it is at least for any rules
+	// of the problem within K. It is no bound on the excess, but where rules do
+	// not overlap the two are the same. Nil where the excess is proven, and where
+	// no bound was computed.
+	Areas, AreaBound *big.Int
 	// PriceBound: no rules of this excess cost less; 0: none known.
 	PriceBound int
 	// Kept: today's rules stand, since the gain would be less than asked for.

@@ -55,5 +55,11 @@ func (in *instance[T]) program(ctx context.Context, share float64, effort int) (
 	if ctx.Err() != nil {
 		return newColumnProgram(in, 0), false
 	}
-	return newColumnProgram(in, effortWork*float64(effort)/2*share), true
+	p = newColumnProgram(in, effortWork*float64(effort)/2*share)
+	if !p.exact() {
+		if g := newSegmentProgram(in); g != nil {
+			p = newBoth(in.kind.inf, p, program[T](g))
+		}
+	}
+	return p, true
 }

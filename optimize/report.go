@@ -133,3 +133,23 @@ func (b *basis) opens(r Rule) *netset.Set {
 	}
 	return nil
 }
+
+// areas adds up the rules one by one, where that can be held against a bound.
+func (s *search[T]) areas(sol *Solution) {
+	if s.areaBound == nil || len(s.PinnedOpen.Blocks()) > 0 {
+		return
+	}
+	approved, _ := s.approvedSize()
+	sum := new(big.Int)
+	for _, r := range sol.Rules {
+		if r.Ref != "" || r.Pinned {
+			return
+		}
+		sum.Add(sum, s.w.measure(blockOf(r.Prefix), s.w.cols(r.Columns)))
+	}
+	sol.Areas = sum.Sub(sum, approved)
+	sol.AreaBound = new(big.Int).Sub(s.areaBound, approved)
+	if sol.AreaBound.Sign() < 0 {
+		sol.AreaBound.SetInt64(0)
+	}
+}

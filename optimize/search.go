@@ -16,9 +16,13 @@ type search[T num[T]] struct {
 	total *netset.Set // everything approved, or nil where no set is open before
 	best  []entry[T]  // by price
 	tried bool
-	cut   bool    // the context ended
-	share float64 // of the work that one choice of references may take
-	exact bool
+	cut   bool // the context ended
+	// areaBound is the least sum of areas of rules; nil: not known.
+	areaBound *big.Int
+	// unionBound is what the excess is at least within K; nil: not known.
+	unionBound *big.Int
+	share      float64 // of the work that one choice of references may take
+	exact      bool
 }
 
 // entry is the best known at one price.
@@ -254,6 +258,14 @@ func (s *search[T]) solution(at int, e entry[T]) *Solution {
 	}
 	s.assign(sol.Rules)
 	sol.Exposure = s.exposure(opens)
+	s.areas(sol)
+	if s.unionBound != nil && sol.Bound == nil {
+		sol.Bound, sol.BoundKind = s.unionBound, BoundLagrange
+		sol.Proven = s.unionBound.Cmp(sol.Exposure.Weighted) == 0
+	}
+	if !s.exact {
+		sol.Frontier = corrected(sol.Frontier, at, sol.Exposure.Weighted)
+	}
 	if s.exact {
 		sol.PriceBound = at
 	}
@@ -264,6 +276,20 @@ func (s *search[T]) solution(at int, e entry[T]) *Solution {
 		}
 	}
 	return sol
+}
+
+// corrected puts a point's true excess in place of one that counted overlaps
+// twice, and drops the dearer points that are then no better.
+func corrected(f []Point, at int, excess *big.Int) []Point {
+	out := slices.DeleteFunc(f, func(p Point) bool {
+		return p.Price != at && (p.Price > at) == (p.Excess.Cmp(excess) >= 0)
+	})
+	for i := range out {
+		if out[i].Price == at {
+			out[i].Excess = new(big.Int).Set(excess)
+		}
+	}
+	return out
 }
 
 // opened is what a list opens; its denies stand in the order of the list.
@@ -295,7 +321,7 @@ func (s *search[T]) unreachable(ctx context.Context) (*Solution, error) {
 	if len(in.slabs) > 0 {
 		n := in.leastRules()
 		if n >= unreachable {
-			return &Solution{Witness: &Witness{Message: "no rules were found at any price"}}, nil
+			return &Solution{Witness: &Witness{Message: "no rules were found; the problem is too large to be sure that there are none"}}, nil
 		}
 		least += int(n)
 	}
