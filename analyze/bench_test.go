@@ -58,3 +58,18 @@ func BenchmarkObserve(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkUses: which rules, entries and routes the flows used, by rows.
+func BenchmarkUses(b *testing.B) {
+	for _, n := range []int{10_000, 100_000} {
+		b.Run(fmt.Sprintf("rows=%d", n), func(b *testing.B) {
+			in := bigInput(b, n)
+			o := Observe(in)
+			b.ResetTimer()
+			for b.Loop() {
+				Uses(o.Flows, in.Snapshots[0].Snapshot)
+			}
+			b.ReportMetric(float64(len(o.Flows)), "flows")
+		})
+	}
+}

@@ -114,6 +114,13 @@ func methodWords(m Method) string {
 	return "nothing"
 }
 
+// Words of Why that others look for: the whole of the first, the ends of the others.
+const (
+	WhyInternet = "the peer is on the internet"
+	WhyAdmin    = " is an admin port"
+	WhyDatabase = " is a database port"
+)
+
 func (a *attributor) risk(f *Flow) int {
 	s := 0
 	say := func(points int, why string) {
@@ -121,13 +128,13 @@ func (a *attributor) risk(f *Flow) int {
 		f.Why = append(f.Why, why)
 	}
 	if a.internet(f.Peer) {
-		say(120, "the peer is on the internet")
+		say(120, WhyInternet)
 	}
 	if f.on(a.policy.AdminPorts) {
-		say(120, f.service()+" is an admin port")
+		say(120, f.service()+WhyAdmin)
 	}
 	if f.on(a.policy.DatabasePorts) {
-		say(80, f.service()+" is a database port")
+		say(80, f.service()+WhyDatabase)
 	}
 	if f.Class == Single && f.Action != Reject {
 		say(60, "a peer met on one day only")

@@ -37,13 +37,34 @@ func (u RuleUse) Unused() bool { return u.Flows == 0 }
 // Redundant says whether other rules admit all its flows as well.
 func (u RuleUse) Redundant() bool { return u.Flows > 0 && u.Alone == 0 }
 
+// The states of a rule, as [RuleUse.State] gives them.
+const (
+	StateUnused    = "unused"
+	StateContained = "contained" // used, and others open all that it opens
+	StateRedundant = "redundant" // used, and others admit all that used it
+	StateUsed      = "used"
+)
+
+// State says in one word what the window says of the rule.
+func (u RuleUse) State() string {
+	switch {
+	case u.Unused():
+		return StateUnused
+	case len(u.ContainedIn) > 0:
+		return StateContained
+	case u.Redundant():
+		return StateRedundant
+	}
+	return StateUsed
+}
+
 // Uses gives for every SG rule, NACL entry (the final denies left out) and route
 // of the snapshot which accepted flows went by it, sorted by resource and rule.
 // The flows are attributed ones. SG rules are asked at the flow's own ENI, in
 // all its groups; entries and routes by following each connection once, request
 // and reply, through the snapshot.
 func Uses(flows []Flow, s *topology.Snapshot) []RuleUse {
-	u := &uses{s: s, by: map[topology.RuleRef]*ruleUse{}, followed: map[opening]bool{}, replay: s.Replayer()}
+	u := &uses{s: s, by: map[topology.RuleRef]*ruleUse{}, followed: map[opening][]*ruleUse{}, replay: s.Replayer()}
 	u.list()
 	var accepted []*Flow
 	for i := range flows {
@@ -68,7 +89,7 @@ type ruleUse struct {
 type uses struct {
 	s        *topology.Snapshot
 	by       map[topology.RuleRef]*ruleUse
-	followed map[opening]bool
+	followed map[opening][]*ruleUse
 	replay   *topology.Replayer
 }
 
@@ -175,9 +196,7 @@ func (r *ruleUse) count(f *Flow, remote netip.Addr, cols netset.Columns, alone b
 	if alone {
 		r.Alone++
 	}
-	if f.Last.After(r.Last) {
-		r.Last = f.Last
-	}
+	r.lastAt(f.Last)
 	if cols.First != cols.Last || !remote.IsValid() {
 		return // the whole of a protocol, or a range: no single cell was seen
 	}
@@ -187,6 +206,12 @@ func (r *ruleUse) count(f *Flow, remote netip.Addr, cols netset.Columns, alone b
 		r.cells[remote] = at
 	}
 	at[cols.First] = true
+}
+
+func (r *ruleUse) lastAt(t time.Time) {
+	if t.After(r.Last) {
+		r.Last = t
+	}
 }
 
 // follow counts the entries and routes that decide on the connection.
@@ -201,23 +226,26 @@ func (u *uses) follow(f *Flow) {
 		k.opener, k.responder = f.Peer, f.Local
 		q.From, q.To = q.To, q.From
 	}
-	if u.followed[k] {
+	if at, ok := u.followed[k]; ok { // the same connection, logged elsewhere, perhaps later
+		for _, r := range at {
+			r.lastAt(f.Last)
+		}
 		return
 	}
-	u.followed[k] = true
 	if f.Protocol.HasPorts() && f.OpenerPortLow != NoPort {
 		q.ReplyPorts = netset.PortColumns(f.Protocol, uint16(f.OpenerPortLow), uint16(f.OpenerPortHigh))
 	}
 	v := u.replay.Flow(q)
-	var counted []topology.RuleRef
+	counted := []*ruleUse{}
 	for _, checks := range [][]topology.Check{v.RequestChecks, v.ReplyChecks} {
 		for _, c := range checks {
-			if r := u.by[c.Rule]; r != nil && c.Kind != topology.KindSGRule && !slices.Contains(counted, c.Rule) {
-				counted = append(counted, c.Rule)
+			if r := u.by[c.Rule]; r != nil && c.Kind != topology.KindSGRule && !slices.Contains(counted, r) {
+				counted = append(counted, r)
 				r.count(f, c.Remote, c.Columns, true)
 			}
 		}
 	}
+	u.followed[k] = counted
 }
 
 func (u *uses) done() []RuleUse {

@@ -38,7 +38,7 @@ func TestUses(t *testing.T) {
 		row("eni-web1", In, netset.TCP, "10.0.1.5", 8080, "10.0.0.80", NoPort), // sg-web's and sg-common's rule
 		row("eni-web1", In, netset.TCP, "10.0.1.5", 22, "10.9.0.4", NoPort),    // sg-web's alone
 		row("eni-web1", In, netset.TCP, "10.0.1.5", 22, "10.9.0.5", NoPort, 3),
-		row("eni-web1", Out, netset.TCP, "10.0.1.5", NoPort, "10.0.2.50", 5432), row("eni-rds", In, netset.TCP, "10.0.2.50", 5432, "10.0.1.5", NoPort), // one connection, two ends
+		row("eni-web1", Out, netset.TCP, "10.0.1.5", NoPort, "10.0.2.50", 5432), row("eni-rds", In, netset.TCP, "10.0.2.50", 5432, "10.0.1.5", NoPort, 1, 9), // one connection, two ends
 		row("eni-ecs1", In, netset.TCP, "10.0.4.10", 9000, "10.0.1.5", NoPort))
 	us := Uses(flows, ev.Snapshots[0].Snapshot)
 	u := use(t, us, "sg-web", "ingress tcp/8080 sg-alb")
@@ -60,7 +60,7 @@ func TestUses(t *testing.T) {
 		t.Errorf("%+v", u)
 	}
 	u = use(t, us, "acl-db", "ingress 100")
-	if u.Flows != 1 || u.Alone != 1 || u.Records != 2 {
+	if u.Flows != 1 || u.Alone != 1 || u.Last.Day() != 9 {
 		t.Errorf("one connection, seen at both ends: %+v", u)
 	}
 	if u = use(t, us, "acl-db", "egress 100"); u.Flows != 1 {

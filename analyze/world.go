@@ -78,6 +78,14 @@ func mergeENI(a, b ENIHours) ENIHours {
 	return b
 }
 
+// Today gives the newest snapshot, nil without any.
+func (ev Evidence) Today() *topology.Snapshot {
+	if s := sortedSnapshots(ev.Snapshots); len(s) > 0 {
+		return s[0].Snapshot
+	}
+	return nil
+}
+
 // newest gives the snapshot of today, nil without any.
 func (w *world) newest() *topology.Snapshot {
 	if len(w.snaps) == 0 {

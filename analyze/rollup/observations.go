@@ -72,18 +72,26 @@ func (e *Engine) SaveObservations(ctx context.Context, in Inputs, flows []analyz
 	return digest, nil
 }
 
+// NewestObservations is the digest of those that were saved last.
+func NewestObservations(ctx context.Context, state source.Bucket) (string, error) {
+	b, err := source.ReadAll(ctx, state, newestKey, 1024)
+	if errors.Is(err, source.ErrNotFound) {
+		return "", fmt.Errorf("state %s: %w", state.URI(), ErrNoObservations)
+	}
+	if err != nil {
+		return "", fmt.Errorf("state: %w", err)
+	}
+	return strings.TrimSpace(string(b)), nil
+}
+
 // LoadObservations reads the observations of a digest, the newest if it is
 // empty, and returns the digest they have. It needs no engine.
 func LoadObservations(ctx context.Context, state source.Bucket, digest string) (string, []analyze.Flow, map[string]string, error) {
 	if digest == "" {
-		b, err := source.ReadAll(ctx, state, newestKey, 1024)
-		if errors.Is(err, source.ErrNotFound) {
-			return "", nil, nil, fmt.Errorf("state %s: %w", state.URI(), ErrNoObservations)
+		var err error
+		if digest, err = NewestObservations(ctx, state); err != nil {
+			return "", nil, nil, err
 		}
-		if err != nil {
-			return "", nil, nil, fmt.Errorf("state: %w", err)
-		}
-		digest = strings.TrimSpace(string(b))
 	}
 	key := ObservationsKey(digest)
 	b, err := source.ReadAll(ctx, state, key, observationLimit)

@@ -93,6 +93,7 @@ func newAnalyze(c *cli.Context, e *command.Env) (command.Runner, error) {
 type analysis struct {
 	report   rollup.Report
 	found    *analyze.Observations
+	rules    []analyze.RuleUse // nil without a snapshot
 	findings []analyze.Finding
 	captures int // capture files that could not be read
 	digest   string
@@ -148,6 +149,10 @@ func (a *analyzeRun) analyze(ctx context.Context) (*analysis, error) {
 	}
 	ev := analyze.Evidence{Snapshots: snaps.at, Captures: caps.captures, Hours: hours, Policy: a.policy}
 	res.found = analyze.Observe(analyze.Input{Rows: rows, Evidence: ev, Window: a.window})
+	if today := ev.Today(); today != nil {
+		a.env.Progress.Show("follow flows through rules", 0, 0, "")
+		res.rules = analyze.Uses(res.found.Flows, today)
+	}
 	res.findings = slices.Concat(res.report.Findings, outside, caps.findings, res.found.Findings)
 	return res, a.save(ctx, eng, state, res, snaps, caps, hours)
 }
@@ -193,7 +198,7 @@ func (a *analyzeRun) save(ctx context.Context, eng *rollup.Engine, state source.
 		Format: observationsFormat, Digest: res.digest, Window: windowText(a.window), Snapshots: orEmpty(snaps.digests), Captures: orEmpty(caps.digests),
 		Rollups: orEmpty(res.report.Rollups), Parameters: a.params, Objects: res.report.Objects, Records: res.report.Records,
 		Findings: orEmpty(res.findings), Coverage: orEmpty(res.found.Coverage.List), Notes: orEmpty(res.found.Coverage.Notes),
-		Samples: res.found.Samples, Hours: hoursLines(hours),
+		Samples: res.found.Samples, Rules: orEmpty(res.rules), Hours: hoursLines(hours),
 	}
 	if err := o.save(ctx, state); err != nil {
 		return err

@@ -43,6 +43,7 @@ func newApp() *command.App {
 	a.Verbs = []command.Verb{
 		snapshotVerb(),
 		analyzeVerb(),
+		queryVerb(),
 		planVerb(),
 		showVerb(),
 		reviewVerb(),

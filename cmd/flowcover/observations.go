@@ -38,6 +38,7 @@ type observations struct {
 	Coverage   []analyze.Coverage `json:"coverage"`
 	Notes      []string           `json:"notes"`
 	Samples    analyze.Samples    `json:"samples"`
+	Rules      []analyze.RuleUse  `json:"rules"`
 	Hours      []hoursLine        `json:"hours"`
 }
 
@@ -158,8 +159,9 @@ func readSidecar(ctx context.Context, state source.Bucket, key string) (*observa
 	return decodeObservations(state.Name(key), data)
 }
 
-// findObservations gives the digest of the newest observations of a window.
-func findObservations(ctx context.Context, state source.Bucket, w analyze.Window) (string, error) {
+// sidecars reads what stands beside all observations of a state, the newest
+// first.
+func sidecars(ctx context.Context, state source.Bucket) ([]*observations, error) {
 	var found []source.Object
 	prefix := strings.TrimSuffix(rollup.ObservationsKey(""), ".parquet")
 	err := state.List(ctx, prefix, func(o source.Object) error {
@@ -169,18 +171,31 @@ func findObservations(ctx context.Context, state source.Bucket, w analyze.Window
 		return nil
 	})
 	if err != nil {
-		return "", fmt.Errorf("--state: %w", err)
+		return nil, fmt.Errorf("--state: %w", err)
 	}
 	slices.SortFunc(found, func(a, b source.Object) int {
 		return cmp.Or(b.Modified.Compare(a.Modified), cmp.Compare(a.Key, b.Key))
 	})
-	asked := windowText(w)
-	var others []string
+	var out []*observations
 	for _, obj := range found {
 		o, err := readSidecar(ctx, state, obj.Key)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
+		out = append(out, o)
+	}
+	return out, nil
+}
+
+// findObservations gives the digest of the newest observations of a window.
+func findObservations(ctx context.Context, state source.Bucket, w analyze.Window) (string, error) {
+	all, err := sidecars(ctx, state)
+	if err != nil {
+		return "", err
+	}
+	asked := windowText(w)
+	var others []string
+	for _, o := range all {
 		if has, err := windowOf(o.Window); err == nil && has.Since.Equal(w.Since) && has.Until.Equal(w.Until) {
 			return o.Digest, nil
 		}
@@ -208,11 +223,16 @@ func readObservations(file string) (*observations, []analyze.Flow, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("--observations %s: %w", file, err)
 	}
+	o, err := readBeside(file)
+	return o, flows, err
+}
+
+// readBeside reads the .json beside an observations file.
+func readBeside(file string) (*observations, error) {
 	beside := strings.TrimSuffix(file, filepath.Ext(file)) + ".json"
 	data, err := os.ReadFile(beside)
 	if err != nil {
-		return nil, nil, fmt.Errorf("--observations: the file beside it is missing: %w", err)
+		return nil, fmt.Errorf("--observations: the file beside it is missing: %w", err)
 	}
-	o, err := decodeObservations(beside, data)
-	return o, flows, err
+	return decodeObservations(beside, data)
 }

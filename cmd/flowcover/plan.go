@@ -102,15 +102,8 @@ func newPlan(c *cli.Context, e *command.Env) (command.Runner, error) {
 		return nil, fmt.Errorf("--out is empty; give the file to write")
 	}
 	var err error
-	if since, until := c.String("since"), c.String("until"); since != "" || until != "" {
-		if since == "" || until == "" || p.observations != "" {
-			return nil, fmt.Errorf("--since and --until go together, and not with --observations")
-		}
-		w, err := parseWindow(since, until, c.String("timezone"), e.Now())
-		if err != nil {
-			return nil, err
-		}
-		p.window = &w
+	if p.window, err = chosenWindow(c, e.Now()); err != nil {
+		return nil, err
 	}
 	if p.policy, p.params, err = readPolicy(c); err != nil {
 		return nil, err

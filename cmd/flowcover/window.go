@@ -1,11 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 	_ "time/tzdata" // a bare container has no zone files
+
+	"github.com/urfave/cli/v2"
 
 	"github.com/flowcover/flowcover/analyze"
 	"github.com/flowcover/flowcover/cmd/internal/command"
@@ -68,6 +71,20 @@ func parseTime(s string, loc *time.Location) (time.Time, error) {
 		return t.In(loc), nil
 	}
 	return time.Time{}, fmt.Errorf("%q: want a day such as 2026-09-01, or a time such as 2026-09-01T09:00:00+09:00", s)
+}
+
+// chosenWindow is the window that --since and --until choose observations by;
+// nil where they are not given.
+func chosenWindow(c *cli.Context, now time.Time) (*analyze.Window, error) {
+	since, until := c.String("since"), c.String("until")
+	if since == "" && until == "" {
+		return nil, nil
+	}
+	if since == "" || until == "" || c.String("observations") != "" {
+		return nil, errors.New("--since and --until go together, and not with --observations")
+	}
+	w, err := parseWindow(since, until, c.String("timezone"), now)
+	return &w, err
 }
 
 // windowText writes a window as documents hold it.

@@ -4,6 +4,7 @@
 package sealed
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -27,6 +28,9 @@ type Options struct {
 	Disk int64
 	// Threads; 0: one for each CPU.
 	Threads int
+	// Zone is the time zone in which SQL takes a time apart; empty: UTC, never
+	// the machine's.
+	Zone string
 }
 
 // DB is a sealed database in memory. It has one connection.
@@ -103,6 +107,7 @@ func (d *DB) settings(o Options) []string {
 		disk,
 		fmt.Sprintf("SET memory_limit = '%dKiB'", o.Memory>>10),
 		fmt.Sprintf("SET threads = %d", o.Threads),
+		"SET TimeZone = " + Literal(cmp.Or(o.Zone, "UTC")),
 		"SET preserve_insertion_order = TRUE",
 		"SET enable_progress_bar = FALSE",
 		"SET enable_external_file_cache = FALSE",

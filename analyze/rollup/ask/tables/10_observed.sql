@@ -1,0 +1,42 @@
+-- The flows of one observations file, as people ask for them.
+-- Input: an observations file of analyze/parquetio. Output: a row a flow.
+CREATE MACRO observed(path) AS TABLE
+SELECT
+    rank::INTEGER AS rank,
+    id,
+    CASE side WHEN 'in' THEN peer WHEN 'out' THEN local END AS opener,
+    CASE side WHEN 'in' THEN local WHEN 'out' THEN peer END AS target,
+    service_name(protocol, port) AS service,
+    nullif(class, '') AS class,
+    len(days)::INTEGER AS days,
+    records, packets, bytes,
+    CASE WHEN "first" > TIMESTAMPTZ '0001-01-01' THEN "first" END AS "first",
+    CASE WHEN "last" > TIMESTAMPTZ '0001-01-01' THEN "last" END AS "last",
+    nullif("action", '') AS "action",
+    approved,
+    nullif("group", '') AS sg,
+    nullif(account, '') AS account,
+    nullif(region, '') AS region,
+    nullif(nullif(eni, ''), '-') AS eni,
+    nullif(vpc, '') AS vpc,
+    nullif(subnet, '') AS subnet,
+    side,
+    protocol_name(protocol) AS protocol,
+    nullif("local", '') AS "local",
+    nullif(peer, '') AS peer,
+    nullif(port, -1)::INTEGER AS port,
+    nullif(opener_port_low, -1)::INTEGER AS opener_port_low,
+    nullif(opener_port_high, -1)::INTEGER AS opener_port_high,
+    packets_in, packets_out,
+    list_transform(days, lambda d: DATE '1970-01-01' + d::INTEGER) AS day_list,
+    list_filter(range(24), lambda h: (hours >> h) & 1 = 1)::INTEGER[] AS hours,
+    nullif("method", '') AS "method",
+    answered, holds, seen_in_middle, middle_records, seen_by_capture, seen_by_log,
+    list_contains(why, 'the peer is on the internet') AS internet,
+    len(list_filter(why, lambda w: w LIKE '% is an admin port')) > 0 AS admin_port,
+    len(list_filter(why, lambda w: w LIKE '% is a database port')) > 0 AS database_port,
+    list_transform(admitted_by, lambda r: {
+        'kind': split_part(r, '|', 1), 'resource': split_part(r, '|', 2), 'id': nullif(split_part(r, '|', 3), ''),
+        'rule': array_to_string(string_split(r, '|')[4:], '|')}) AS admitted_by,
+    reasons, why
+FROM read_parquet(path);

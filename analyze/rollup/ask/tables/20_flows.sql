@@ -1,0 +1,3 @@
+-- The observations that are asked, under both names.
+CREATE VIEW flows AS FROM observed(getvariable('flows'));
+CREATE VIEW observations AS FROM flows;

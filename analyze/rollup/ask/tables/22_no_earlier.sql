@@ -1,0 +1,2 @@
+-- No observations of an earlier window are known.
+CREATE VIEW earlier AS FROM flows WHERE FALSE;
