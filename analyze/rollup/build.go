@@ -218,12 +218,7 @@ func (e *Engine) finish(ctx context.Context, u *unit) (*stored, error) {
 }
 
 func (e *Engine) workOut(ctx context.Context, u *unit) (*stored, error) {
-	for _, q := range []string{"27_interfaces", "28_clean"} {
-		if err := e.run(ctx, q); err != nil {
-			return nil, err
-		}
-	}
-	if err := e.exec(ctx, cleanSlotSQL(u.cuts)); err != nil {
+	if err := e.run(ctx, "27_interfaces"); err != nil {
 		return nil, err
 	}
 	st := &stored{sidecar: e.sidecar(u), paths: map[string]string{}}

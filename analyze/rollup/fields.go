@@ -190,12 +190,10 @@ func (s *schema) viewSQL(cuts []int64) string {
 	}
 	_, flags := by["tcp_flags"]
 	fmt.Fprintf(&b, "%v AS has_flags, %s AS kind\nFROM %s),\n", flags, s.kindSQL(), s.from())
-	b.WriteString(`timed AS (SELECT *, coalesce("start", "end") AS started, coalesce("end", "start") AS ended FROM field)` + "\n")
-	slot := "0::TINYINT"
-	if !wholeHours(cuts) {
-		slot = slotSQL("started", cuts)
-	}
-	fmt.Fprintf(&b, "SELECT *, %s AS slot, %s AS cut_slot FROM timed", slot, slotSQL("started", cuts))
+	// A record without a valid start has no times: its objects' day counts.
+	b.WriteString(`timed AS (SELECT *, CASE WHEN coalesce("start", "end") BETWEEN 1 AND 253402300799 THEN coalesce("start", "end") END AS started,
+CASE WHEN started IS NOT NULL AND "end" BETWEEN 1 AND 253402300799 THEN "end" ELSE started END AS ended FROM field)` + "\n")
+	fmt.Fprintf(&b, "SELECT *, %s AS slot FROM timed", slotSQL("started", cuts))
 	return b.String()
 }
 
@@ -224,16 +222,6 @@ func (s *schema) from() string {
 
 func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
-// wholeHours says that all cuts lie between hours.
-func wholeHours(cuts []int64) bool {
-	for _, c := range cuts {
-		if c%3600 != 0 {
-			return false
-		}
-	}
-	return true
-}
-
 // slotSQL is the number of cuts that an instant has passed.
 func slotSQL(instant string, cuts []int64) string {
 	if len(cuts) == 0 {
@@ -244,10 +232,4 @@ func slotSQL(instant string, cuts []int64) string {
 		terms[i] = fmt.Sprintf("(%s >= %d)::TINYINT", instant, c)
 	}
 	return "coalesce(" + strings.Join(terms, " + ") + ", 0)::TINYINT"
-}
-
-// cleanSlotSQL adds the slot to the view clean: no line of it is on both sides
-// of a cut.
-func cleanSlotSQL(cuts []int64) string {
-	return "CREATE OR REPLACE TEMP VIEW clean_slot AS SELECT *, " + slotSQL(`"first"`, cuts) + " AS slot FROM clean"
 }

@@ -1,19 +1,23 @@
 -- Makes the tables that one day rollup is worked out in, empty.
 -- Input: none.
 -- Output: conversation, interface_part, transit_part.
--- Grain: conversation: interface, status, one direction of one five-tuple, hour,
---   flags; several lines of one grain where the day came in batches. Its texts
---   are as the log has them: - or an empty text is absent.
+-- Grain: conversation: interface, use, day, slot, five-tuple as the interface
+--   sees it, action; several lines of one grain where the day came in batches.
 --   interface_part: interface, batch.
 --   transit_part: attachment pair, direction, address pair, day, slot, batch.
--- kind: 0 VPC flow log, 1 transit gateway flow log. flags: 2 SYN, 18 SYN and
--- ACK, else neither. slot: 0, but for cuts that part an hour.
+-- kind: 0 VPC flow log, 1 transit gateway flow log.
+-- use: 0 a flow; 1 a flow whose direction the log does not say, written as if it
+-- left; 2 counted elsewhere (leaving a transit gateway); 3 without addresses;
+-- 4 NODATA; 5 SKIPDATA. From 2 on it has no five-tuple.
+-- day: NULL where the records have no valid time.
+-- marks, one bit each: 1 SYN towards the interface, 2 SYN and ACK towards it,
+-- 4 SYN from it, 8 SYN and ACK from it, 16 the log has flags.
 CREATE OR REPLACE TEMP TABLE conversation (
-    account_id VARCHAR, region VARCHAR, interface_id VARCHAR, kind TINYINT, log_status VARCHAR,
-    protocol BIGINT, action VARCHAR, flow_direction VARCHAR,
-    srcaddr VARCHAR, dstaddr VARCHAR, pkt_srcaddr VARCHAR, pkt_dstaddr VARCHAR, srcport BIGINT, dstport BIGINT,
-    has_flags BOOLEAN, flags BIGINT, hour BIGINT, slot TINYINT,
-    records BIGINT, packets BIGINT, bytes BIGINT, "first" BIGINT, "last" BIGINT);
+    account_id VARCHAR, region VARCHAR, interface_id VARCHAR, kind TINYINT, use TINYINT, day INTEGER, slot TINYINT,
+    protocol SMALLINT, action TINYINT, local_addr VARCHAR, peer_addr VARCHAR, hop_local VARCHAR, hop_peer VARCHAR,
+    local_port INTEGER, peer_port INTEGER,
+    records BIGINT, arrived BIGINT, packets_in BIGINT, packets_out BIGINT, bytes_in BIGINT, bytes_out BIGINT,
+    "first" BIGINT, "last" BIGINT, hours UINTEGER, marks UTINYINT);
 CREATE OR REPLACE TEMP TABLE interface_part (
     account_id VARCHAR, region VARCHAR, interface_id VARCHAR, kind TINYINT,
     vpc_id VARCHAR, subnet_id VARCHAR, instance_id VARCHAR, interface_type VARCHAR, ecs_service_name VARCHAR,

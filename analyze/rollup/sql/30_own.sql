@@ -1,20 +1,31 @@
 -- Ranks the addresses of each interface whose records do not say their
 -- direction: its own address occurs in every one of them.
--- Input: clean. Output: own. Grain: interface, day, address.
+-- Input: conversation, interface_name; variable key_day. Output: own.
+-- Grain: interface, day, address.
 -- Equal counts: the one that stands in for another address more often (an
 -- interface between the ends shows itself in place of one of them), a private
 -- address before a public one, then the one that is more often a destination,
 -- then by text.
-CREATE OR REPLACE TEMP TABLE unsaid AS
-SELECT DISTINCT eni FROM clean
-WHERE has_addresses AND kind = 0 AND (flow_direction IS NULL OR flow_direction NOT IN ('ingress', 'egress'));
 CREATE OR REPLACE TEMP TABLE own AS
-WITH seen AS (
-    SELECT eni, day, srcaddr AS addr, records, 0::BIGINT AS arrived, CASE WHEN pkt_src IS NULL THEN 0 ELSE records END AS standing_in FROM clean SEMI JOIN unsaid USING (eni) WHERE has_addresses AND kind = 0
+WITH unsaid AS (
+    SELECT DISTINCT account_id, region, interface_id FROM conversation WHERE use = 1),
+part AS (
+    SELECT c.*, coalesce(day, getvariable('key_day')) AS on_day
+    FROM conversation AS c SEMI JOIN unsaid USING (account_id, region, interface_id)
+    WHERE kind = 0 AND use < 2),
+seen AS (
+    SELECT account_id, region, interface_id, on_day, coalesce(hop_local, local_addr) AS addr, records, arrived,
+        CASE WHEN hop_local <> local_addr THEN records ELSE 0 END AS standing_in
+    FROM part
     UNION ALL
-    SELECT eni, day, dstaddr, records, records, CASE WHEN pkt_dst IS NULL THEN 0 ELSE records END FROM clean SEMI JOIN unsaid USING (eni) WHERE has_addresses AND kind = 0),
+    SELECT account_id, region, interface_id, on_day, coalesce(hop_peer, peer_addr), records, records - arrived,
+        CASE WHEN hop_peer <> peer_addr THEN records ELSE 0 END
+    FROM part),
 counted AS (
-    SELECT eni, day, addr, sum(records) AS records, sum(arrived) AS arrived, sum(standing_in) AS standing_in FROM seen GROUP BY ALL)
+    SELECT n.eni, on_day AS day, addr, sum(records) AS records, sum(arrived) AS arrived, sum(standing_in) AS standing_in
+    FROM seen JOIN interface_name AS n USING (account_id, region, interface_id)
+    WHERE n.kind = 0
+    GROUP BY ALL)
 SELECT eni, day, addr,
     row_number() OVER (
         PARTITION BY eni, day

@@ -21,7 +21,7 @@ met AS (
     SELECT protocol, a_addr AS addr, a_port AS port, b_port AS other FROM pair WHERE a_sent AND b_sent
     UNION ALL
     SELECT protocol, b_addr, b_port, a_port FROM pair WHERE a_sent AND b_sent)
-SELECT protocol, addr, port, count(DISTINCT other) AS others
+SELECT 0::TINYINT AS side, protocol, addr, port, count(DISTINCT other) AS others
 FROM met
 GROUP BY ALL
 HAVING others >= 16

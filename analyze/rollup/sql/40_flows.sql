@@ -13,9 +13,10 @@ WITH folded AS (
                  OR p.others = l.others AND s.peer_port < s.local_port) THEN 2
              ELSE 0 END AS served -- 1 at the interface, 2 at the peer, 0 not known
     FROM sided AS s
-    LEFT JOIN endpoint AS l ON s.side = 0 AND l.protocol IS NOT DISTINCT FROM s.protocol
+    -- The side is part of the key: a condition beside it would have every pair compared.
+    LEFT JOIN endpoint AS l ON l.side = s.side AND l.protocol IS NOT DISTINCT FROM s.protocol
         AND l.addr = s.local_addr AND l.port = s.local_port
-    LEFT JOIN endpoint AS p ON s.side = 0 AND p.protocol IS NOT DISTINCT FROM s.protocol
+    LEFT JOIN endpoint AS p ON p.side = s.side AND p.protocol IS NOT DISTINCT FROM s.protocol
         AND p.addr = s.peer_addr AND p.port = s.peer_port),
 shown AS (
     SELECT * EXCLUDE (local_port, peer_port),
