@@ -45,6 +45,7 @@ func newApp() *command.App {
 		analyzeVerb(),
 		queryVerb(),
 		planVerb(),
+		minimizeVerb(),
 		showVerb(),
 		reviewVerb(),
 		applyVerb(),

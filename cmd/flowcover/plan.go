@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -19,6 +18,7 @@ import (
 	"github.com/flowcover/flowcover/cmd/internal/atomicfile"
 	"github.com/flowcover/flowcover/cmd/internal/command"
 	"github.com/flowcover/flowcover/cmd/internal/config"
+	"github.com/flowcover/flowcover/optimize/rulelist"
 	"github.com/flowcover/flowcover/optimize/target"
 	"github.com/flowcover/flowcover/topology"
 	"github.com/flowcover/flowcover/topology/changeset"
@@ -160,7 +160,7 @@ func (p *planRun) readRules(c *cli.Context) (target.Policy, error) {
 	}
 	var blocks []netset.Block
 	for _, s := range list(c.StringSlice("policy-forbidden")) {
-		b, err := parseForbidden(s)
+		b, err := rulelist.ParseForbidden(s)
 		if err != nil {
 			return r, fmt.Errorf("policy.forbidden: %q: %w", s, err)
 		}
@@ -174,34 +174,6 @@ func (p *planRun) readRules(c *cli.Context) (target.Policy, error) {
 		return r, fmt.Errorf("policy.widest-ipv4 is %d and policy.widest-ipv6 %d, want a prefix length of at most 32 and 128", r.MaxPrefixV4, r.MaxPrefixV6)
 	}
 	return r, nil
-}
-
-// parseForbidden reads "tcp/23", "203.0.113.0/24" or "tcp/23 203.0.113.0/24".
-func parseForbidden(s string) ([]netset.Block, error) {
-	columns := netset.AllColumns()
-	prefixes := []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
-	words := strings.Fields(s)
-	if len(words) == 0 || len(words) > 2 {
-		return nil, fmt.Errorf("want PORTS, CIDR or \"PORTS CIDR\"")
-	}
-	for i, word := range words {
-		p, err := netip.ParsePrefix(word)
-		if err == nil {
-			prefixes = []netip.Prefix{netset.CanonicalPrefix(p)}
-			continue
-		}
-		if i > 0 {
-			return nil, err
-		}
-		if columns, err = netset.ParseColumns(word); err != nil {
-			return nil, err
-		}
-	}
-	var out []netset.Block
-	for _, p := range prefixes {
-		out = append(out, netset.Block{Prefix: p, Columns: columns})
-	}
-	return out, nil
 }
 
 func (p *planRun) Run(ctx context.Context) error {

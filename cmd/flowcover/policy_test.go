@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/flowcover/flowcover/analyze"
+	"github.com/flowcover/flowcover/optimize/rulelist"
 )
 
 func TestParseExclusion(t *testing.T) {
@@ -40,7 +41,7 @@ func TestParseForbidden(t *testing.T) {
 		"203.0.113.9/24":       "all 203.0.113.0/24",
 		"tcp/22 2001:db8::/32": "tcp/22 2001:db8::/32",
 	} {
-		blocks, err := parseForbidden(s)
+		blocks, err := rulelist.ParseForbidden(s)
 		var got []string
 		for _, b := range blocks {
 			got = append(got, b.String())
@@ -50,7 +51,7 @@ func TestParseForbidden(t *testing.T) {
 		}
 	}
 	for _, s := range []string{"", "tcp/22 tcp/23", "a b c", "10.0.0.0/99"} {
-		if b, err := parseForbidden(s); err == nil {
+		if b, err := rulelist.ParseForbidden(s); err == nil {
 			t.Errorf("%q is taken for %v", s, b)
 		}
 	}

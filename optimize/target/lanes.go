@@ -165,6 +165,7 @@ func lanesOf(p *optimize.Problem, open *netset.Set) []*optimize.Problem {
 		q := *p
 		q.ID, q.Approved = p.ID+" "+name, cells
 		q.Pinned, q.PinnedOpen, q.References = nil, nil, nil
+		q.Denies = false // one lane's denies might close what another opens
 		q.Current = slices.DeleteFunc(slices.Clone(p.Current), func(r optimize.Rule) bool { return r.Ref != "" || !within(r.Columns) })
 		return &q
 	}
@@ -215,25 +216,11 @@ func bounded(p *optimize.Problem, relaxed, s *optimize.Solution) *optimize.Solut
 
 // recount gives an answer to p its true figures.
 func recount(p *optimize.Problem, s *optimize.Solution) *optimize.Solution {
-	opens := p.PinnedOpen
-	var cells, rules []netset.Block
+	var cells []netset.Block
 	for _, c := range p.Approved {
 		cells = append(cells, c.Block)
 	}
-	for _, r := range s.Rules {
-		switch {
-		case r.Pinned:
-		case r.Ref == "":
-			rules = append(rules, r.Block)
-		default:
-			for _, ref := range p.References {
-				if ref.Ref == r.Ref && ref.Columns == r.Columns {
-					opens = opens.Union(ref.Opens)
-				}
-			}
-		}
-	}
-	all, approved := opens.Union(netset.Of(rules...)).Only(p.V6), netset.Of(cells...)
+	all, approved := Opens(p, s.Rules), netset.Of(cells...)
 	extra := all.Subtract(approved)
 	out := *s
 	out.Witness = nil
@@ -245,9 +232,34 @@ func recount(p *optimize.Problem, s *optimize.Solution) *optimize.Solution {
 	if out.Exposure.Weighted.Sign() == 0 {
 		out.Proven, out.Bound, out.BoundKind = true, new(big.Int), "optimal"
 	}
-	slices.SortStableFunc(out.Rules, compareChosen)
+	if !p.Denies { // else the order decides
+		slices.SortStableFunc(out.Rules, compareChosen)
+	}
 	out.Frontier = placeOn(s.Frontier, optimize.Point{Price: out.Price, Excess: out.Exposure.Weighted})
 	return &out
+}
+
+// Opens is what the rules of an answer to p open.
+func Opens(p *optimize.Problem, list []optimize.ChosenRule) *netset.Set {
+	opens := p.PinnedOpen
+	var rules []netset.Block
+	for i := len(list) - 1; i >= 0; i-- { // of entries the first that matches decides
+		r := list[i]
+		switch {
+		case r.Pinned:
+		case r.Deny:
+			opens, rules = opens.Union(netset.Of(rules...)).Subtract(netset.Of(r.Block)), nil
+		case r.Ref == "":
+			rules = append(rules, r.Block)
+		default:
+			for _, ref := range p.References {
+				if ref.Ref == r.Ref && ref.Columns == r.Columns {
+					opens = opens.Union(ref.Opens)
+				}
+			}
+		}
+	}
+	return opens.Union(netset.Of(rules...)).Only(p.V6)
 }
 
 // placeOn puts a point on a frontier and drops what does not descend around it.
