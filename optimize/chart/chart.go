@@ -42,9 +42,9 @@ var (
 
 // The size of the picture and of the field in it.
 const (
-	width, height = 760.0, 460.0
+	width, height = 760.0, 470.0
 	left, right   = 78.0, 56.0
-	top, bottom   = 52.0, 104.0
+	top, bottom   = 62.0, 104.0
 )
 
 const style = `

@@ -79,16 +79,16 @@ func (d *drawing) lines() {
 	}
 	var path, held strings.Builder
 	for i, p := range d.Frontier {
-		verb := "H"
 		if i == 0 {
 			fmt.Fprintf(&path, "M%.1f %.1f", d.x(p.Rules), d.y(p.Excess))
 			fmt.Fprintf(&held, "M%.1f %.1f", d.x(p.Rules), d.share(p.Carried))
 			continue
 		}
-		fmt.Fprintf(&path, "%s%.1fV%.1f", verb, d.x(p.Rules), d.y(p.Excess))
-		fmt.Fprintf(&held, "%s%.1fV%.1f", verb, d.x(p.Rules), d.share(p.Carried))
+		fmt.Fprintf(&path, "H%.1fV%.1f", d.x(p.Rules), d.y(p.Excess))
+		fmt.Fprintf(&held, "H%.1fV%.1f", d.x(p.Rules), d.share(p.Carried))
 	}
-	if last := d.Frontier[len(d.Frontier)-1]; last.Rules < d.most {
+	// Nothing opens less than nothing; what more rules would open else is not known.
+	if last := d.Frontier[len(d.Frontier)-1]; last.Rules < d.most && last.Excess.Sign() == 0 {
 		fmt.Fprintf(&path, "H%.1f", d.x1)
 		fmt.Fprintf(&held, "H%.1f", d.x1)
 	}

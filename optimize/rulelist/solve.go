@@ -76,6 +76,9 @@ func (l *List) HasV6() bool {
 	return slices.ContainsFunc(l.Entries, func(e Entry) bool { return e.Prefix.Addr().Is6() })
 }
 
+// plainFrontier is how far the frontier of a plain list goes: it costs little.
+const plainFrontier = 300
+
 // Solve shortens the list. The rules have passed optimize.Check.
 func (l *List) Solve(ctx context.Context, o Options) (*Answer, error) {
 	if o.Max <= 0 {
@@ -167,6 +170,9 @@ func (l *List) problems(o Options, k int) []*optimize.Problem {
 // fewest finds the rules that open the least within the room.
 func (l *List) fewest(ctx context.Context, a *Answer, ps []*optimize.Problem, room int, o Options) error {
 	opts := optimize.Options{Effort: o.Effort, FrontierTo: room + 1} // what one rule more would buy
+	if l.Plain {
+		opts.FrontierTo = max(opts.FrontierTo, min(len(l.Entries), plainFrontier))
+	}
 	r, err := target.Alone(ctx, l.Form, ps, room, opts)
 	if err != nil {
 		return err
