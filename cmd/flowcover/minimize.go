@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -15,7 +13,6 @@ import (
 	"github.com/flowcover/flowcover/analyze/parquetio"
 	"github.com/flowcover/flowcover/cmd/internal/command"
 	"github.com/flowcover/flowcover/optimize/rulelist"
-	"github.com/flowcover/flowcover/topology/netset"
 )
 
 // minimizeRun makes a list of rules shorter.
@@ -77,10 +74,6 @@ func newMinimize(c *cli.Context, e *command.Env) (command.Runner, error) {
 		return nil, fmt.Errorf("--max %d: want at least 1", m.opts.Max)
 	case m.opts.Effort < 1:
 		return nil, fmt.Errorf("--effort %d: want at least 1", m.opts.Effort)
-	case !slices.Contains([]string{rulelist.KindGroup, rulelist.KindACL}, m.opts.Kind):
-		return nil, fmt.Errorf("--kind %q: want sg or nacl", m.opts.Kind)
-	case !slices.Contains([]string{"ingress", "egress"}, m.pick.Direction):
-		return nil, fmt.Errorf("--direction %q: want ingress or egress", m.pick.Direction)
 	case m.opts.Exact && m.zones != "":
 		return nil, fmt.Errorf("--exact opens nothing beyond the list, so there is nothing for --zones to weigh; leave one out")
 	}
@@ -188,9 +181,4 @@ func (m *minimizeRun) readLines(flag, file string, read func(io.Reader) error) e
 		return command.Usage("%s %s: %v", flag, file, err)
 	}
 	return nil
-}
-
-// ruleText is a rule in words: "tcp/443 10.0.0.0/8".
-func ruleText(columns netset.Columns, prefix string) string {
-	return strings.TrimSpace(columns.String() + " " + prefix)
 }
