@@ -76,7 +76,7 @@ func (e *Engine) SaveObservations(ctx context.Context, in Inputs, flows []analyz
 func NewestObservations(ctx context.Context, state source.Bucket) (string, error) {
 	b, err := source.ReadAll(ctx, state, newestKey, 1024)
 	if errors.Is(err, source.ErrNotFound) {
-		return "", fmt.Errorf("state %s: %w", state.URI(), ErrNoObservations)
+		return "", fmt.Errorf("%s: %w", state.URI(), ErrNoObservations)
 	}
 	if err != nil {
 		return "", fmt.Errorf("state: %w", err)

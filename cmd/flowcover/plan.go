@@ -177,6 +177,9 @@ func (p *planRun) readRules(c *cli.Context) (target.Policy, error) {
 }
 
 func (p *planRun) Run(ctx context.Context) error {
+	if err := atomicfile.Check(p.out); err != nil {
+		return fmt.Errorf("--out: %w", err)
+	}
 	cs, err := p.plan(ctx)
 	if err != nil {
 		return err

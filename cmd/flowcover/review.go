@@ -97,6 +97,9 @@ func (r *reviewRun) Run(context.Context) error {
 	}
 	defer func() { _ = key.Close() }()
 	name := review.FileName(r.file, key.Fingerprint())
+	if err := atomicfile.Check(name); err != nil {
+		return err
+	}
 	if decisions, err = r.mergeEarlier(name, review.Digest(data), key, decisions); err != nil {
 		return err
 	}

@@ -75,6 +75,9 @@ func snapshotVerb() command.Verb {
 }
 
 func (s *snapshotRun) Run(ctx context.Context) error {
+	if err := atomicfile.Check(s.out); err != nil {
+		return fmt.Errorf("--out: %w", err)
+	}
 	resources, report, err := s.read(ctx)
 	if err != nil {
 		return err

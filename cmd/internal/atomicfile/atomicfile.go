@@ -41,6 +41,22 @@ func Write(name string, perm os.FileMode, fill func(io.Writer) error) (err error
 	return syncDir(dir)
 }
 
+// Check says whether Write could write name, and leaves nothing: for before long
+// work whose result would have nowhere to go.
+func Check(name string) error {
+	if st, err := os.Stat(name); err == nil && st.IsDir() {
+		return fmt.Errorf("write %s: it is a folder; give the name of a file", name)
+	}
+	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".tmp-*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	if err := errors.Join(f.Close(), os.Remove(f.Name())); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return nil
+}
+
 // WriteBytes writes data as Write does.
 func WriteBytes(name string, perm os.FileMode, data []byte) error {
 	return Write(name, perm, func(w io.Writer) error {

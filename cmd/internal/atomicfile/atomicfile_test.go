@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -53,5 +54,21 @@ func TestAFailedWriteLeavesTheOldFileAndNothingElse(t *testing.T) {
 func TestNoSuchFolder(t *testing.T) {
 	if err := WriteBytes(filepath.Join(t.TempDir(), "no", "x"), 0o600, nil); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestCheckLeavesNothing(t *testing.T) {
+	dir := t.TempDir()
+	if err := Check(filepath.Join(dir, "x")); err != nil {
+		t.Error(err)
+	}
+	if all, err := os.ReadDir(dir); err != nil || len(all) != 0 {
+		t.Errorf("left behind: %v, %v", all, err)
+	}
+	if err := Check(filepath.Join(dir, "no", "x")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no such folder: %v", err)
+	}
+	if err := Check(dir); err == nil || !strings.Contains(err.Error(), "it is a folder") {
+		t.Errorf("a folder: %v", err)
 	}
 }
