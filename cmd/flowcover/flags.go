@@ -18,6 +18,8 @@ func jsonFlag() command.Flag {
 	return command.Flag{Name: "json", Type: command.Bool, Usage: "print JSON for programs, with a versioned format field"}
 }
 
+const maxAgeDays = 3650
+
 // parseAge reads a length of time: a number of days (14d), or Go's own (12h).
 func parseAge(s string) (time.Duration, error) {
 	var d time.Duration
@@ -25,14 +27,14 @@ func parseAge(s string) (time.Duration, error) {
 	if days, ok := strings.CutSuffix(s, "d"); ok {
 		var n int
 		n, err = strconv.Atoi(days)
-		if err == nil && n > 3650 {
-			err = fmt.Errorf("too long")
+		if n > maxAgeDays { // before the product overflows
+			n = maxAgeDays + 1
 		}
 		d = time.Duration(n) * 24 * time.Hour
 	} else {
 		d, err = time.ParseDuration(s)
 	}
-	if err != nil || d < time.Second {
+	if err != nil || d < time.Second || d > maxAgeDays*24*time.Hour {
 		return 0, fmt.Errorf("%q is no length of time; want days such as 14d, or hours such as 12h, up to 3650d", s)
 	}
 	return d, nil

@@ -229,7 +229,7 @@ func TestParseAge(t *testing.T) {
 			t.Errorf("%s: %v, %v", in, got, err)
 		}
 	}
-	for _, in := range []string{"", "d", "-1d", "0d", "14", "99999999999d", "4000d", "1.5d", "soon"} {
+	for _, in := range []string{"", "d", "-1d", "0d", "14", "99999999999d", "213503d", "4000d", "99999999h", "99999h", "87601h", "1.5d", "soon"} {
 		if got, err := parseAge(in); err == nil {
 			t.Errorf("%s is taken for %v", in, got)
 		}
