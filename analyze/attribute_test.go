@@ -300,6 +300,22 @@ func TestCaptures(t *testing.T) {
 	}
 }
 
+// A capture's days are days of the window's zone, and of the window.
+func TestCaptureDaysAreTheWindows(t *testing.T) {
+	seoul := time.FixedZone("KST", 9*3600)
+	w := Window{Since: time.Date(2026, 9, 1, 0, 0, 0, 0, seoul), Until: time.Date(2026, 9, 4, 0, 0, 0, 0, seoul), Location: seoul}
+	ev := evidence(t)
+	ev.Captures = []Capture{{Source: "web1.jsonl", Host: "web1", ENIs: []string{"eni-web1"}, Connections: []Connection{{
+		Protocol: netset.TCP, Local: addr("10.0.1.5"), LocalPort: 50001, Peer: addr("10.0.2.50"), PeerPort: 5432, Opener: Out, Count: 1,
+		First: w.Since.Add(-time.Hour), Last: w.Until.Add(time.Hour),
+	}}}}
+	o := Observe(Input{Evidence: ev, Window: w})
+	first := int32(time.Date(2026, 9, 1, 0, 0, 0, 0, time.UTC).Unix() / 86400)
+	if want := []int32{first, first + 1, first + 2}; len(o.Flows) != 1 || !slices.Equal(o.Flows[0].Days, want) {
+		t.Errorf("flows %+v, want one of the days %v", o.Flows, want)
+	}
+}
+
 // The old recipe's CSV: no local end, no opener. What the logs know settles it;
 // an opener's port settles nothing.
 func TestRecipeCaptures(t *testing.T) {

@@ -245,7 +245,7 @@ func (b *flowSet) addConnection(k flowKey, n *Connection, how Method) []Finding 
 				f.Method = how
 			}
 			if a == None {
-				f.capture(n)
+				f.capture(n, b.days)
 			}
 			return found
 		}
@@ -253,12 +253,12 @@ func (b *flowSet) addConnection(k flowKey, n *Connection, how Method) []Finding 
 	k.action = actionNumber(None)
 	f := b.get(k)
 	f.Method = how
-	f.capture(n)
+	f.capture(n, b.days)
 	return found
 }
 
 // capture adds the counts of a connection that only captures saw.
-func (f *flowSum) capture(n *Connection) {
+func (f *flowSum) capture(n *Connection, days windowDays) {
 	f.SeenByCapture = true
 	f.Records += max(n.Count, 1)
 	f.when(n.First, n.Last)
@@ -269,11 +269,11 @@ func (f *flowSum) capture(n *Connection) {
 	if n.Opener == In || n.Opener == Out {
 		f.openerPorts(opener, opener)
 	}
-	const day = 24 * 60 * 60
 	if n.First.IsZero() {
 		return
 	}
-	for d := n.First.Unix() / day; d <= n.Last.Unix()/day; d++ {
+	first, last := days.clip(n.First, n.Last)
+	for d := first; d <= last; d++ {
 		f.Days = mergeDays(f.Days, []int32{int32(d)})
 	}
 	for h := n.First.Unix() / 3600; h <= min(n.Last.Unix()/3600, n.First.Unix()/3600+23); h++ {

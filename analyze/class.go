@@ -52,33 +52,22 @@ func dayIn(t time.Time, loc *time.Location) int {
 
 func (w windowDays) count() int { return w.last - w.first + 1 }
 
+// clip gives the days from one time to another that lie in the window; all of
+// them, in UTC, where no window is known.
+func (w windowDays) clip(from, to time.Time) (first, last int) {
+	if w.loc == nil {
+		return dayIn(from, time.UTC), dayIn(to, time.UTC)
+	}
+	return max(dayIn(from, w.loc), w.first), min(dayIn(to, w.loc), w.last)
+}
+
 // date gives the calendar day of a number.
 func date(day int) time.Time { return time.Unix(int64(day)*86400, 0).UTC() }
 
-// of gives the flow's days in the window's zone. The logs' days are UTC; where
-// every hour in which the flow was seen falls on the next or the last day of
-// the zone, so do the days.
-func (w windowDays) of(f *Flow) []int { return w.appendDays(nil, f) }
-
+// appendDays appends the flow's days, which are the window's zone's already.
 func (w windowDays) appendDays(out []int, f *Flow) []int {
-	shift := 0
-	if w.offset != 0 && f.Hours != 0 {
-		next := w.offset > 0
-		all := true
-		for h := range 24 {
-			if f.Hours>>h&1 == 1 && (next && h+w.offset < 24 || !next && h+w.offset >= 0) {
-				all = false
-			}
-		}
-		switch {
-		case all && next:
-			shift = 1
-		case all:
-			shift = -1
-		}
-	}
 	for _, d := range f.Days {
-		out = append(out, int(d)+shift)
+		out = append(out, int(d))
 	}
 	return out
 }

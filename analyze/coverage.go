@@ -247,7 +247,7 @@ func (c *coverage) ofMembers(id string, enis []string) Coverage {
 		watched.or(c.enis[x].logged)
 	}
 	slices.Sort(enis)
-	var out Coverage
+	out := Coverage{Reasons: []string{}} // a list, if an empty one, for readers of JSON
 	for i, x := range enis {
 		e := c.enis[x]
 		covered := slices.Clone(e.logged)

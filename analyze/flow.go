@@ -88,7 +88,7 @@ type Flow struct {
 	PacketsIn   int64 // towards the ENI
 	PacketsOut  int64
 	First, Last time.Time
-	Days        []int32 // UTC days since 1970-01-01 with at least one record, ascending
+	Days        []int32 // days of the window's zone with at least one record, counted from 1970-01-01, ascending
 	Hours       uint32  // bit h: seen in UTC hour h
 
 	Method   Method

@@ -47,6 +47,7 @@ type flowSet struct {
 	chunks [][]flowSum
 	ids    map[place]int32
 	places []place
+	days   windowDays // for what captures saw; zero: the window is not known
 }
 
 func newFlowSet(hint int) *flowSet {

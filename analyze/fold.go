@@ -10,6 +10,7 @@ import (
 // ENIs between them saw, then what captures add.
 func (s *settler) fold() ([]Flow, []Finding) {
 	b := newFlowSet(len(s.rows) / 2)
+	b.days = s.ev.days
 	for i := range s.rows {
 		if r := &s.rows[i]; !r.middle && !r.translated {
 			s.addEnd(b, r)

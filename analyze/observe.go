@@ -21,6 +21,9 @@ type Observations struct {
 // Observe settles, folds, attributes, ranks and scores: the whole of analysis
 // after the rollups. Equal input in any order gives equal output.
 func Observe(in Input) *Observations {
+	if !in.Window.Since.IsZero() && !in.Window.Until.IsZero() {
+		in.days = daysOf(in.Window, nil)
+	}
 	flows, found := Settle(in.Rows, in.Evidence)
 	o := judge(flows, in.Evidence, in.Window)
 	o.Findings = append(found, o.Findings...)

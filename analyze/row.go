@@ -33,7 +33,7 @@ type Row struct {
 	PacketsIn, PacketsOut   int64 // towards the ENI, from the ENI
 	BytesIn, BytesOut       int64
 	First, Last             time.Time
-	Days                    []int32 // UTC days since 1970-01-01, ascending
+	Days                    []int32 // of the window's zone, counted from 1970-01-01, ascending
 	Hours                   uint32
 	SynAck                  bool // a SYN+ACK was seen
 	HasFlags                bool // the log has tcp_flags

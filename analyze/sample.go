@@ -40,7 +40,7 @@ func Unseen(flows []Flow, w Window) Samples {
 		if f.Action != Accept || f.Side == Unsettled {
 			continue
 		}
-		days := d.of(f)
+		days := d.appendDays(nil, f)
 		all.add(days)
 		weekdays.add(days)
 		month.add(days)

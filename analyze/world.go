@@ -23,6 +23,7 @@ type Evidence struct {
 	Captures  []Capture
 	Hours     []ENIHours
 	Policy    Policy
+	days      windowDays // set by Observe: captures' days are the window's
 }
 
 // world answers questions about ENIs and addresses from several snapshots and

@@ -256,7 +256,8 @@ func oracleRows(all []*line, w analyze.Window) []analyze.Row {
 		if t := unixUTC(l.end); t.After(r.Last) {
 			r.Last = t
 		}
-		if d := floorDay(l.start); !slices.Contains(r.Days, d) {
+		_, offset := unixUTC(l.start).In(w.Location).Zone()
+		if d := floorDay(l.start + int64(offset)); !slices.Contains(r.Days, d) {
 			r.Days = append(r.Days, d)
 			slices.Sort(r.Days)
 		}

@@ -87,6 +87,9 @@ func (e *Engine) Rows(ctx context.Context, rollups []string, w analyze.Window) (
 		return nil, err
 	}
 	a := argsOf(w)
+	if err := e.setZone(ctx, w); err != nil {
+		return nil, err
+	}
 	rows, err := e.conn.QueryContext(ctx, query("50_rows"), a.since, a.until, a.bitFrom, a.bitTo, a.dayFrom, a.dayTo)
 	if err != nil {
 		return nil, fmt.Errorf("50_rows.sql: %w", cause(ctx, err))
@@ -105,6 +108,24 @@ func (e *Engine) Rows(ctx context.Context, rollups []string, w analyze.Window) (
 		return nil, fmt.Errorf("50_rows.sql: %w", cause(ctx, err))
 	}
 	return out, nil
+}
+
+// setZone binds the offsets from UTC that the window's zone has within it.
+func (e *Engine) setZone(ctx context.Context, w analyze.Window) error {
+	var from, offset []int64
+	for t := w.Since.In(location(w)); ; {
+		_, seconds := t.Zone()
+		from, offset = append(from, t.Unix()), append(offset, int64(seconds))
+		_, end := t.ZoneBounds()
+		if end.IsZero() || !end.Before(w.Until) {
+			break
+		}
+		t = end
+	}
+	if err := e.exec(ctx, "SET VARIABLE zone_from = ?", from); err != nil {
+		return err
+	}
+	return e.exec(ctx, "SET VARIABLE zone_offset = ?", offset)
 }
 
 // rowScanner turns result lines into rows. Equal words and addresses of many
