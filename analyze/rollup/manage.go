@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path"
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/flowcover/flowcover/analyze/source"
 )
@@ -20,6 +23,19 @@ type Entry struct {
 	Modified time.Time
 	// Err says why the sidecar could not be read; nil if it could.
 	Err error
+}
+
+// Day is the rollup's UTC day as 2006-01-02, or "undated"; its name tells it
+// where the sidecar cannot be read.
+func (e Entry) Day() string {
+	day, _, _ := strings.Cut(e.Name, "/")
+	return day
+}
+
+// DayEnd is when the rollup's day ended; false if it has none.
+func (e Entry) DayEnd() (time.Time, bool) {
+	t, err := time.Parse(time.DateOnly, e.Day())
+	return t.AddDate(0, 0, 1), err == nil
 }
 
 // leftover are the files of the state that belong to no rollup: a run that was
@@ -53,6 +69,9 @@ func list(ctx context.Context, state source.Bucket) ([]Entry, []leftover, error)
 	slices.Sort(names)
 	var entries []Entry
 	var left []leftover
+	// Side by side: on S3 each is a request or two.
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(sidecarsAtOnce)
 	for _, name := range names {
 		objects := byName[name]
 		whole := slices.ContainsFunc(objects, func(o source.Object) bool { return o.Key == sidecarKey(name) })
@@ -69,14 +88,22 @@ func list(ctx context.Context, state source.Bucket) ([]Entry, []leftover, error)
 				e.Modified = o.Modified
 			}
 		}
-		e.Sidecar, e.Err = readSidecar(ctx, state, name)
-		if e.Err != nil && !errors.Is(e.Err, ErrDamaged) {
-			return nil, nil, fmt.Errorf("state: %w", e.Err)
-		}
 		entries = append(entries, e)
 	}
-	return entries, left, nil
+	for i := range entries {
+		group.Go(func() error {
+			e := &entries[i]
+			e.Sidecar, e.Err = readSidecar(groupCtx, state, e.Name)
+			if e.Err != nil && !errors.Is(e.Err, ErrDamaged) {
+				return fmt.Errorf("state: %w", e.Err)
+			}
+			return nil
+		})
+	}
+	return entries, left, group.Wait()
 }
+
+const sidecarsAtOnce = 16
 
 // rollupName is the name of the rollup that a file of the state belongs to.
 func rollupName(key string) string {
@@ -96,25 +123,38 @@ func (e *Engine) Verify(ctx context.Context, progress func(done, all int)) (map[
 	}
 	bad := map[string]error{}
 	for i, entry := range entries {
-		delete(e.fetched, entry.Name)
-		st, err := e.fetch(ctx, entry.Name)
+		err := e.verify(ctx, entry.Name)
 		switch {
 		case errors.Is(err, ErrDamaged):
 			bad[entry.Name] = err
 		case err != nil:
-			return nil, fmt.Errorf("state: %w", err)
-		default:
-			if err := e.verifyRows(ctx, st); errors.Is(err, ErrDamaged) {
-				bad[entry.Name] = err
-			} else if err != nil {
-				return nil, err
-			}
+			return nil, err
 		}
 		if progress != nil {
 			progress(i+1, len(entries))
 		}
 	}
 	return bad, nil
+}
+
+// verify reads one rollup anew. Its files are on this disk no longer than that.
+func (e *Engine) verify(ctx context.Context, name string) error {
+	delete(e.fetched, name)
+	st, err := e.fetch(ctx, name)
+	switch {
+	case errors.Is(err, source.ErrNotFound): // its sidecar went since it was listed
+		return nil
+	case errors.Is(err, ErrDamaged):
+		return err
+	case err != nil:
+		return fmt.Errorf("state: %w", err)
+	}
+	err = e.verifyRows(ctx, st)
+	delete(e.fetched, name)
+	for _, path := range st.paths {
+		err = errors.Join(err, os.Remove(path))
+	}
+	return err
 }
 
 // verifyRows holds a rollup's rows against the hashes in its sidecar. Rows are
@@ -137,9 +177,9 @@ func (e *Engine) verifyRows(ctx context.Context, st *stored) error {
 
 // Pruned says what Prune removed.
 type Pruned struct {
-	Rollups []string // superseded, or older than asked for
-	Files   []string // of runs that were killed
-	Bytes   int64
+	Rollups []string `json:"rollups"` // superseded, or older than asked for
+	Files   []string `json:"files"`   // of runs that were killed
+	Bytes   int64    `json:"bytes"`
 }
 
 // Prune removes what no window needs: rollups that keep does not ask for, and

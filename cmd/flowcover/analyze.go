@@ -121,15 +121,16 @@ func (a *analyzeRun) analyze(ctx context.Context) (*analysis, error) {
 	if err != nil {
 		return nil, err
 	}
-	caps, err := readCaptures(a.captures)
-	if err != nil {
-		return nil, err
-	}
+	// Opened first: that the state cannot be written to is known before any work.
 	eng, logs, state, err := a.open(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = eng.Close() }()
+	caps, err := readCaptures(a.captures)
+	if err != nil {
+		return nil, err
+	}
 	res := &analysis{captures: caps.unreadable()}
 	if res.report, err = eng.Fill(ctx, logs, a.window, a.progress()); err != nil {
 		return nil, err

@@ -44,6 +44,7 @@ func newApp() *command.App {
 		snapshotVerb(),
 		analyzeVerb(),
 		queryVerb(),
+		stateVerb(),
 		planVerb(),
 		minimizeVerb(),
 		showVerb(),

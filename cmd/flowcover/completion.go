@@ -21,7 +21,7 @@ func (c *completion) Run(context.Context) error { return c.app.WriteCompletion(c
 func completionVerb(a *command.App) command.Verb {
 	return command.Verb{
 		Name: "completion", Summary: "print the script that teaches a shell to complete flowcover",
-		Args: strings.Join(command.Shells, "|"), MinArgs: 1, MaxArgs: 1,
+		Args: strings.Join(command.Shells, "|"), Values: command.Shells, MinArgs: 1, MaxArgs: 1,
 		Examples: []string{"source <(flowcover completion bash)", "flowcover completion fish | source"},
 		New: func(c *cli.Context, e *command.Env) (command.Runner, error) {
 			return &completion{a, c.Args().First(), e}, nil

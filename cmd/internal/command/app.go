@@ -26,8 +26,9 @@ type Runner interface {
 // Verb is one command.
 type Verb struct {
 	Name     string
-	Summary  string // one line
-	Args     string // such as CHANGESET; shown in help
+	Summary  string   // one line
+	Args     string   // such as CHANGESET; shown in help
+	Values   []string // what the first argument may be, for completion; empty: any
 	MinArgs  int
 	MaxArgs  int
 	About    string // paragraphs, separated by an empty line

@@ -52,6 +52,8 @@ func (a *App) Complete(words []string) []string {
 			}
 		}
 		return withPrefix(names, last)
+	case before[len(before)-1] == verb.Name:
+		return withPrefix(verb.Values, last)
 	}
 	return nil
 }
