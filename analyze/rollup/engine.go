@@ -31,7 +31,8 @@ type Options struct {
 	Scratch string
 	// MemoryLimit of DuckDB in bytes; 0 means [sealed.DefaultMemory].
 	MemoryLimit int64
-	// DiskLimit bounds what DuckDB spills, in bytes; 0 means unbounded.
+	// DiskLimit bounds what DuckDB spills, in bytes; 0 means nine tenths of what
+	// is free.
 	DiskLimit int64
 	// Threads of DuckDB; 0 means one for each CPU.
 	Threads int

@@ -44,7 +44,7 @@ type Report struct {
 	// Records of the window's rollups.
 	Records int64
 	// Moved are the bytes received over the network for this, of Whole bytes
-	// that the objects read now have. Retried counts requests tried again.
+	// that the objects read over it now have. Retried counts requests tried again.
 	Moved, Whole, Retried int64
 }
 
@@ -54,8 +54,10 @@ type Progress struct {
 	Objects, ObjectsDone int
 	Bytes, BytesDone     int64 // of the objects
 	Records              int64 // of the partitions done
-	Moved                int64 // over the network
-	Retried              int64 // requests tried again
+	// Stood are the bytes, and StoodRecords the records, of what stood already.
+	Stood, StoodRecords int64
+	Moved               int64 // over the network
+	Retried             int64 // requests tried again
 	// Unit is the partition just done, in words; empty at the start.
 	Unit string
 }
@@ -131,6 +133,8 @@ func (f *filler) run(ctx context.Context) (Report, error) {
 			return Report{}, err
 		}
 		if done {
+			f.progress.Stood += u.bytes()
+			f.progress.StoodRecords += f.sidecars[u].Totals.Records
 			f.advance(u, f.sidecars[u].Totals.Records, 0, 0)
 			continue
 		}
@@ -254,7 +258,7 @@ func (f *filler) consume(ctx context.Context, s *stager) error {
 		}
 		f.names[at], f.sidecars[at] = st.sidecar.Name, st.sidecar
 		f.built++
-		f.whole += at.bytes()
+		f.whole += at.remoteBytes()
 		f.advance(at, st.sidecar.Totals.Records, objects, bytes)
 	}
 	return ctx.Err()

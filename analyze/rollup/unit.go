@@ -61,6 +61,17 @@ func (u *unit) bytes() int64 {
 	return n
 }
 
+// remoteBytes is the size of those that come over the network.
+func (u *unit) remoteBytes() int64 {
+	n := int64(0)
+	for _, o := range u.objects {
+		if _, local := o.bucket.Local(o.Key); !local {
+			n += o.Size
+		}
+	}
+	return n
+}
+
 // dayRange are the UTC days, both included, whose partitions may hold records
 // of the window.
 func dayRange(w analyze.Window) (from, to int32) {

@@ -95,6 +95,7 @@ type analysis struct {
 	found    *analyze.Observations
 	rules    []analyze.RuleUse // nil without a snapshot
 	findings []analyze.Finding
+	losses   []analyze.Loss
 	captures int // capture files that could not be read
 	digest   string
 	key      string
@@ -132,7 +133,8 @@ func (a *analyzeRun) analyze(ctx context.Context) (*analysis, error) {
 		return nil, err
 	}
 	res := &analysis{captures: caps.unreadable()}
-	if res.report, err = eng.Fill(ctx, logs, a.window, a.progress()); err != nil {
+	progress := &fillProgress{show: a.env.Progress, now: a.env.Now}
+	if res.report, err = eng.Fill(ctx, logs, a.window, progress.tell); err != nil {
 		return nil, err
 	}
 	a.env.Progress.Show("attribute", 0, 0, "")
@@ -144,6 +146,12 @@ func (a *analyzeRun) analyze(ctx context.Context) (*analysis, error) {
 	if err != nil {
 		return nil, err
 	}
+	transit, err := eng.Transit(ctx, res.report.Rollups, a.window)
+	if err != nil {
+		return nil, err
+	}
+	var lost []analyze.Finding
+	res.losses, lost = analyze.Losses(transit)
 	outside, err := outsideAccounts(rows, snaps)
 	if err != nil {
 		return nil, err
@@ -154,7 +162,7 @@ func (a *analyzeRun) analyze(ctx context.Context) (*analysis, error) {
 		a.env.Progress.Show("follow flows through rules", 0, 0, "")
 		res.rules = analyze.Uses(res.found.Flows, today)
 	}
-	res.findings = slices.Concat(res.report.Findings, outside, caps.findings, res.found.Findings)
+	res.findings = slices.Concat(res.report.Findings, outside, caps.findings, lost, res.found.Findings)
 	return res, a.save(ctx, eng, state, res, snaps, caps, hours)
 }
 
@@ -181,12 +189,6 @@ func (a *analyzeRun) open(ctx context.Context) (*rollup.Engine, []source.Bucket,
 	return eng, logs, state, nil
 }
 
-func (a *analyzeRun) progress() func(rollup.Progress) {
-	return func(p rollup.Progress) {
-		a.env.Progress.Show("read flow logs", int64(p.ObjectsDone), int64(p.Objects), "objects")
-	}
-}
-
 // save writes the observations under the digest of all that they rest on.
 func (a *analyzeRun) save(ctx context.Context, eng *rollup.Engine, state source.Bucket, res *analysis, snaps snapshots, caps captures, hours []analyze.ENIHours) error {
 	in := rollup.Inputs{Rollups: res.report.Rollups, Snapshots: snaps.digests, Captures: caps.digests, Window: a.window}
@@ -199,7 +201,7 @@ func (a *analyzeRun) save(ctx context.Context, eng *rollup.Engine, state source.
 		Format: observationsFormat, Digest: res.digest, Window: windowText(a.window), Snapshots: orEmpty(snaps.digests), Captures: orEmpty(caps.digests),
 		Rollups: orEmpty(res.report.Rollups), Parameters: a.params, Objects: res.report.Objects, Records: res.report.Records,
 		Findings: orEmpty(res.findings), Coverage: orEmpty(res.found.Coverage.List), Notes: orEmpty(res.found.Coverage.Notes),
-		Samples: res.found.Samples, Rules: orEmpty(res.rules), Hours: hoursLines(hours),
+		Samples: res.found.Samples, Rules: orEmpty(res.rules), Losses: orEmpty(res.losses), Hours: hoursLines(hours),
 	}
 	if err := o.save(ctx, state); err != nil {
 		return err

@@ -21,16 +21,29 @@ type analyzeJSON struct {
 	Window       changeset.Window   `json:"window"`
 	Objects      rollup.Objects     `json:"objects"`
 	Records      int64              `json:"records"`
+	Traffic      trafficJSON        `json:"traffic"`
 	Flows        []analyze.FlowJSON `json:"flows"`
 	Findings     []analyze.Finding  `json:"findings"`
 	Coverage     []analyze.Coverage `json:"coverage"`
+	Losses       []analyze.Loss     `json:"losses"`
 	Samples      analyze.Samples    `json:"samples"`
+}
+
+// trafficJSON counts what went over the network for the objects read this time.
+type trafficJSON struct {
+	Moved   int64 `json:"bytes_moved"`
+	Saved   int64 `json:"bytes_saved"` // of those objects, and not needed
+	Retried int64 `json:"requests_retried"`
+}
+
+func trafficOf(r rollup.Report) trafficJSON {
+	return trafficJSON{Moved: r.Moved, Saved: max(0, r.Whole-r.Moved), Retried: r.Retried}
 }
 
 func (a *analyzeRun) asJSON(res *analysis) analyzeJSON {
 	out := analyzeJSON{
 		Format: "flowcover.analyze/1", Digest: res.digest, Observations: res.key, Window: windowText(a.window),
-		Objects: res.report.Objects, Records: res.report.Records, Flows: []analyze.FlowJSON{},
+		Objects: res.report.Objects, Records: res.report.Records, Traffic: trafficOf(res.report), Losses: orEmpty(res.losses), Flows: []analyze.FlowJSON{},
 		Findings: orEmpty(res.findings), Coverage: orEmpty(res.found.Coverage.List), Samples: res.found.Samples,
 	}
 	for _, f := range res.found.Flows {
@@ -59,6 +72,9 @@ func (a *analyzeRun) print(res *analysis) error {
 	o := res.report.Objects
 	text(fmt.Sprintf("objects: %d read, %d skipped, %d unreadable, %d outside; %s built, %d stood", o.Read, o.Skipped, o.Unreadable, o.Outside,
 		plural(res.report.Built, "day rollup", "day rollups"), len(res.report.Rollups)-res.report.Built))
+	if t := trafficOf(res.report); t.Moved+t.Retried > 0 {
+		text(fmt.Sprintf("network: %s moved, %s of the objects read not needed, %s tried again", sizeText(t.Moved), sizeText(t.Saved), plural(int(t.Retried), "request", "requests")))
+	}
 	writeFindings(&b, a.env.Width, res.findings, listed)
 	text("observations: " + res.key)
 	_, err := io.WriteString(a.env.Out, b.String())

@@ -37,6 +37,7 @@ type observations struct {
 	Findings   []analyze.Finding  `json:"findings"`
 	Coverage   []analyze.Coverage `json:"coverage"`
 	Notes      []string           `json:"notes"`
+	Losses     []analyze.Loss     `json:"losses"` // of transit gateways
 	Samples    analyze.Samples    `json:"samples"`
 	Rules      []analyze.RuleUse  `json:"rules"`
 	Hours      []hoursLine        `json:"hours"`

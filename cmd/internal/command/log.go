@@ -80,12 +80,35 @@ type Progress struct {
 
 const (
 	everyOnTerminal = 100 * time.Millisecond
-	everyInLog      = 10 * time.Second
+	everyInLog      = time.Minute
 )
+
+// NewProgress gives a progress that writes log lines in JSON, for tests of what
+// verbs tell.
+func NewProgress(w io.Writer, now func() time.Time) *Progress {
+	return &Progress{log: slog.New(slog.NewJSONHandler(w, nil)), now: now}
+}
 
 // Show says that done of total units of a stage are done; total 0: not known;
 // no unit: the stage just runs.
 func (p *Progress) Show(stage string, done, total int64, unit string) {
+	text := ""
+	var attrs []any
+	if unit != "" {
+		attrs = []any{"done", done, "total", total, "unit", unit}
+	}
+	switch {
+	case total == 0 && unit != "":
+		text = fmt.Sprintf("%d %s", done, unit)
+	case total > 0:
+		text = fmt.Sprintf("%d of %d %s (%d%%)", done, total, unit, done*100/total)
+	}
+	p.Tell(stage, text, attrs...)
+}
+
+// Tell says how far a stage is: in words for a terminal, in pairs of names and
+// values for the log. What comes too soon after the last is passed over.
+func (p *Progress) Tell(stage, text string, attrs ...any) {
 	if p == nil || p.quiet {
 		return
 	}
@@ -101,22 +124,14 @@ func (p *Progress) Show(stage string, done, total int64, unit string) {
 	}
 	p.stage, p.last = stage, now
 	if p.line == nil {
-		var attrs []any
-		if unit != "" {
-			attrs = []any{"done", done, "total", total, "unit", unit}
-		}
 		p.log.Info(stage, attrs...)
 		return
 	}
-	text := stage
-	switch {
-	case total == 0 && unit != "":
-		text = fmt.Sprintf("%s: %d %s", stage, done, unit)
-	case total > 0:
-		text = fmt.Sprintf("%s: %d of %d %s (%d%%)", stage, done, total, unit, done*100/total)
+	if text != "" {
+		stage += ": " + text
 	}
 	p.shown = true
-	_, _ = fmt.Fprintf(p.line, "\r\x1b[K%s", table.Truncate(text, max(p.width-1, 20)))
+	_, _ = fmt.Fprintf(p.line, "\r\x1b[K%s", table.Truncate(stage, max(p.width-1, 20)))
 }
 
 // Clear takes the line away before something else is written.
