@@ -18,8 +18,10 @@ type Capture struct {
 	Addresses []netip.Addr // the host's own, loopback and link-local left out
 	// Since and Until bound the capture; zero where the form has no times.
 	Since, Until time.Time
-	Listeners    []ListeningSocket
-	Connections  []Connection
+	// Incomplete says what of the source could not be read; empty: all was.
+	Incomplete  string
+	Listeners   []ListeningSocket
+	Connections []Connection
 }
 
 // ListeningSocket is a socket that waits for others.
@@ -42,7 +44,9 @@ type Connection struct {
 	// Opener is In where the peer opened it, Out where the host did, else Unsettled.
 	Opener      Side
 	First, Last time.Time
-	Count       int64 // samples or events that saw it
+	Count       int64 // samples, events, log lines or packets that saw it
+	// Packets and Bytes of both directions, where the form counts them; else 0.
+	Packets, Bytes int64
 	Process     string
 	PID         int
 }

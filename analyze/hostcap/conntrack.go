@@ -23,6 +23,7 @@ type track struct {
 	sport, dport   int
 	rsrc, rdst     netip.Addr
 	rsport, rdport int
+	packets, bytes int64 // both ways, where the kernel counts
 }
 
 // ReadConntrack reads conntrack -L, conntrack -E (with -o timestamp or without)
@@ -78,9 +79,13 @@ func trackHost(all []track) netip.Addr {
 	return best
 }
 
-// socket gives the entry as it looks on the wire of the host.
+// socket gives the entry as it looks on the wire of the host: with the
+// addresses that the reply has, where the host translates them.
 func (t *track) socket(host netip.Addr) Socket {
-	s := Socket{Protocol: t.proto, Local: t.src, LocalPort: t.sport, Peer: t.dst, PeerPort: t.dport, Opener: analyze.Out}
+	s := Socket{Protocol: t.proto, Local: t.src, LocalPort: t.sport, Peer: t.dst, PeerPort: t.dport, Opener: analyze.Out, Packets: t.packets, Bytes: t.bytes}
+	if t.dst != host && t.rsrc.IsValid() && !t.rsrc.IsLoopback() && t.rsrc != t.dst { // a service's address, which no wire has
+		s.Peer, s.PeerPort = t.rsrc, t.rsport
+	}
 	switch {
 	case t.src != host && t.rdst == host && t.rdst != t.src: // a container's, behind the host's address
 		s.Local, s.LocalPort = t.rdst, t.rdport
@@ -90,8 +95,8 @@ func (t *track) socket(host netip.Addr) Socket {
 	return s
 }
 
-// trackLine reads one entry; nil for a line that is none, and for the DESTROY
-// event of a connection, whose NEW came before.
+// trackLine reads one entry, or one event; nil for a line that is none. The end
+// of a connection tells of it as its beginning does.
 func trackLine(text string) (*track, error) {
 	w := strings.Fields(text)
 	t := &track{sport: analyze.NoPort, dport: analyze.NoPort, rsport: analyze.NoPort, rdport: analyze.NoPort}
@@ -115,7 +120,13 @@ func trackLine(text string) (*track, error) {
 	seen := map[string]bool{}
 	for _, x := range w[2:] {
 		k, v, ok := strings.Cut(x, "=")
-		if !ok || !slices.Contains([]string{"src", "dst", "sport", "dport"}, k) {
+		switch {
+		case !ok:
+			continue
+		case k == "packets" || k == "bytes":
+			t.add(k, v)
+			continue
+		case !slices.Contains([]string{"src", "dst", "sport", "dport"}, k):
 			continue
 		}
 		if err := t.set(k, v, seen[k]); err != nil {
@@ -130,6 +141,19 @@ func trackLine(text string) (*track, error) {
 		t.sport, t.dport, t.rsport, t.rdport = analyze.NoPort, analyze.NoPort, analyze.NoPort, analyze.NoPort
 	}
 	return t, nil
+}
+
+// add sums the counters of both directions.
+func (t *track) add(k, v string) {
+	n, err := strconv.ParseInt(v, 10, 64)
+	if err != nil || n < 0 || n > 1<<60 {
+		return
+	}
+	if k == "packets" {
+		t.packets += n
+	} else {
+		t.bytes += n
+	}
 }
 
 // set fills in a field of the tuple, or of the reply's.

@@ -1,6 +1,7 @@
 package hostcap
 
 import (
+	"bufio"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -23,7 +24,13 @@ var recipeTimes = []string{time.RFC3339Nano, "2006-01-02 15:04:05.999999", "2006
 // its connections have no local address and no opener. Protocol is TCP: the
 // recipe lists nothing else.
 func ReadRecipeCSV(r io.Reader) (*analyze.Capture, error) {
-	c := csv.NewReader(r)
+	b := bufio.NewReader(r)
+	if mark, err := b.Peek(3); err == nil && string(mark) == "\ufeff" {
+		if _, err := b.Discard(3); err != nil {
+			return nil, err
+		}
+	}
+	c := csv.NewReader(b)
 	c.TrimLeadingSpace = true
 	c.FieldsPerRecord = 3
 	c.ReuseRecord = true
@@ -58,7 +65,7 @@ func ReadRecipeCSV(r io.Reader) (*analyze.Capture, error) {
 }
 
 func isRecipeHeader(w []string) bool {
-	return len(w) == 3 && strings.EqualFold(strings.TrimSpace(strings.TrimPrefix(w[0], "\ufeff")), "timestamp")
+	return len(w) == 3 && strings.EqualFold(strings.TrimSpace(w[0]), "timestamp")
 }
 
 func recipeTime(s string) (time.Time, error) {

@@ -46,6 +46,8 @@ type line struct {
 	PeerPort  *int        `json:"peer_port,omitempty"`
 	Opener    *string     `json:"opener,omitempty"` // local | peer; absent: not known
 	Count     int64       `json:"count,omitempty"`
+	Packets   int64       `json:"packets,omitempty"`
+	Bytes     int64       `json:"bytes,omitempty"`
 
 	First   *time.Time `json:"first,omitempty"`
 	Last    *time.Time `json:"last,omitempty"`
@@ -99,7 +101,7 @@ func Write(w io.Writer, c *analyze.Capture) error {
 }
 
 func connectionLine(n *analyze.Connection) line {
-	l := line{Kind: "connection", Protocol: n.Protocol.String(), Opener: OpenerWord(n.Opener), Count: n.Count,
+	l := line{Kind: "connection", Protocol: n.Protocol.String(), Opener: OpenerWord(n.Opener), Count: n.Count, Packets: n.Packets, Bytes: n.Bytes,
 		First: when(n.First), Last: when(n.Last), Process: n.Process, PID: n.PID}
 	if n.Local.IsValid() {
 		l.Local = &n.Local
@@ -200,7 +202,7 @@ func (l *line) into(c *analyze.Capture) error {
 			First: timeOf(l.First), Last: timeOf(l.Last), Process: l.Process, PID: l.PID})
 	case "connection":
 		n := analyze.Connection{Protocol: p, LocalPort: analyze.NoPort, PeerPort: analyze.NoPort, Opener: analyze.Unsettled,
-			First: timeOf(l.First), Last: timeOf(l.Last), Count: l.Count, Process: l.Process, PID: l.PID}
+			First: timeOf(l.First), Last: timeOf(l.Last), Count: l.Count, Packets: l.Packets, Bytes: l.Bytes, Process: l.Process, PID: l.PID}
 		if l.Peer == nil {
 			return errors.New("a connection line needs peer")
 		}

@@ -15,16 +15,67 @@ import (
 )
 
 // ReadSS reads the output of ss, with or without its header and its Netid
-// column: ss -tunap, ss -Htan and the like. Numbers are needed (-n).
-func ReadSS(r io.Reader) (*analyze.Capture, error) { return readList(r, ssLine) }
+// column: ss -tunap, ss -Htan and the like. Numbers are needed (-n). Without
+// Netid a list is of one protocol: UDP where a socket is UNCONN and none is in a
+// state that TCP alone has.
+func ReadSS(r io.Reader) (*analyze.Capture, error) {
+	var unnamed []int // sockets of lines without Netid
+	udp, tcp := false, false
+	n := 0
+	return readList(r, func(line string) (*Socket, error) {
+		s, named, err := ssLine(line)
+		if s != nil {
+			if !named {
+				unnamed = append(unnamed, n)
+				udp = udp || s.Protocol == netset.UDP
+				tcp = tcp || s.Protocol == netset.TCP && !strings.HasPrefix(strings.TrimSpace(line), "ESTAB")
+			}
+			n++
+		}
+		return s, err
+	}, func(sample []Socket) {
+		for _, i := range unnamed {
+			if udp && !tcp {
+				sample[i].Protocol = netset.UDP
+			}
+		}
+	})
+}
 
 // ReadNetstat reads netstat -tunap of Linux, netstat -an of macOS and BSD, and
-// netstat -ano of Windows.
-func ReadNetstat(r io.Reader) (*analyze.Capture, error) { return readList(r, netstatLine) }
+// netstat -ano of Windows. Lines whose addresses netstat cut off to fit its
+// columns are passed over, and said so.
+func ReadNetstat(r io.Reader) (*analyze.Capture, error) {
+	short := 0
+	c, err := readList(r, func(line string) (*Socket, error) {
+		s, err := netstatLine(line)
+		if err != nil && cutOff(line) {
+			short++
+			return nil, nil
+		}
+		return s, err
+	}, func([]Socket) {})
+	if err == nil && short > 0 {
+		c.Incomplete = fmt.Sprintf("%d lines have an address that netstat cut off: list with -W", short)
+	}
+	return c, err
+}
+
+// cutOff says whether a line's IPv6 address is as long as netstat's column.
+func cutOff(line string) bool {
+	for _, w := range strings.Fields(line) {
+		if len(w) >= 18 && strings.Count(w, ":") >= 2 {
+			if _, _, err := splitAddress(w); err != nil {
+				return true
+			}
+		}
+	}
+	return false
+}
 
 // readList reads one sample from lines. parse gives nil for a line that holds
-// no socket of TCP or UDP.
-func readList(r io.Reader, parse func(line string) (*Socket, error)) (*analyze.Capture, error) {
+// no socket of TCP or UDP; settle sees all of them at the end.
+func readList(r io.Reader, parse func(line string) (*Socket, error), settle func([]Socket)) (*analyze.Capture, error) {
 	s := newScanner(r)
 	var sample []Socket
 	for n := 1; s.Scan(); n++ {
@@ -39,6 +90,7 @@ func readList(r io.Reader, parse func(line string) (*Socket, error)) (*analyze.C
 	if err := s.Err(); err != nil {
 		return nil, err
 	}
+	settle(sample)
 	var rec Recorder
 	rec.Add(time.Time{}, sample)
 	return rec.Capture(), nil
@@ -53,20 +105,21 @@ var ssStates = map[string]State{
 
 var ssUsers = regexp.MustCompile(`users:\(\("((?:[^"\\]|\\.)*)",pid=(\d+)`)
 
-func ssLine(line string) (*Socket, error) {
+// ssLine reads a line; named says whether it names its protocol.
+func ssLine(line string) (s *Socket, named bool, err error) {
 	w := strings.Fields(line)
 	if len(w) == 0 || slices.Contains([]string{"Netid", "State", "Recv-Q"}, w[0]) {
-		return nil, nil
+		return nil, false, nil
 	}
-	var s Socket
+	s = &Socket{}
 	switch w[0] {
 	case "tcp", "mptcp":
-		s.Protocol, w = netset.TCP, w[1:]
+		s.Protocol, w, named = netset.TCP, w[1:], true
 	case "udp", "udplite":
-		s.Protocol, w = netset.UDP, w[1:]
+		s.Protocol, w, named = netset.UDP, w[1:], true
 	default:
 		if _, ok := ssStates[w[0]]; !ok && w[0] != "CLOSE" {
-			return nil, nil // unix, raw, packet, netlink sockets
+			return nil, false, nil // unix, raw, packet, netlink sockets
 		}
 		s.Protocol = netset.TCP
 		if w[0] == "UNCONN" {
@@ -74,18 +127,19 @@ func ssLine(line string) (*Socket, error) {
 		}
 	}
 	if len(w) < 5 {
-		return nil, fmt.Errorf("%d columns: want state, two queues and two addresses", len(w))
+		return nil, named, fmt.Errorf("%d columns: want state, two queues and two addresses", len(w))
 	}
 	state, ok := ssStates[w[0]]
-	if !ok {
-		return nil, nil
+	if !ok || w[0] == "UNCONN" && s.Protocol == netset.TCP {
+		return nil, named, nil // a socket of TCP that is bound and does nothing
 	}
 	s.State = state
 	if m := ssUsers.FindStringSubmatch(line); m != nil {
 		s.Process = m[1]
 		s.PID, _ = strconv.Atoi(m[2]) // digits only: an overflow leaves 0, unknown
 	}
-	return s.ends(w[3], w[4])
+	s, err = s.ends(w[3], w[4])
+	return s, named, err
 }
 
 // ends fills in both addresses.

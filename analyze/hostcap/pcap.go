@@ -28,7 +28,8 @@ const longestPacket = 1 << 24
 // and who opened them: who sent the SYN, or for UDP and ICMP the first packet.
 // Local is the side that opened; where a TCP connection was under way already,
 // the first packet's sender, and the opener is not known. Packets that are not
-// IP, and fragments without ports, are passed over.
+// IP, fragments without ports and ICMP's errors, which belong to another
+// connection, are passed over. A file that was cut off gives what is before.
 func ReadPCAP(r io.Reader) (*analyze.Capture, error) {
 	p := &pcap{r: bufio.NewReaderSize(r, 1<<16), talks: map[talkKey]*talk{}}
 	head, err := p.r.Peek(4)
@@ -40,16 +41,27 @@ func ReadPCAP(r io.Reader) (*analyze.Capture, error) {
 	} else {
 		err = p.classic()
 	}
-	if err != nil {
+	cut := errors.Is(err, io.ErrUnexpectedEOF) && p.packets > 0
+	if err != nil && !cut {
 		return nil, fmt.Errorf("pcap: after %d packets: %w", p.packets, err)
 	}
-	return p.capture(), nil
+	c := p.capture()
+	switch {
+	case p.odd > 0 && p.odd == p.packets:
+		return nil, errors.New("pcap: its link type is none that is known here: Ethernet, Linux cooked (SLL, SLL2), raw IP, loopback")
+	case p.odd > 0:
+		c.Incomplete = fmt.Sprintf("%d of %d packets are of a link type that is not known here", p.odd, p.packets)
+	case cut:
+		c.Incomplete = fmt.Sprintf("the file is cut off after %d packets", p.packets)
+	}
+	return c, nil
 }
 
 type pcap struct {
 	r       *bufio.Reader
 	order   binary.ByteOrder
 	packets int
+	odd     int    // of a link type that is not known
 	links   []link // pcapng interfaces of the section
 	talks   map[talkKey]*talk
 	list    []*talk
@@ -73,6 +85,7 @@ type talk struct {
 	from, to    netip.AddrPort // of the first packet
 	opener      netip.AddrPort // zero: not known
 	packets     int64
+	bytes       int64 // of IP
 }
 
 func (p *pcap) classic() error {
@@ -122,10 +135,18 @@ func (p *pcap) bytes(n uint32) ([]byte, error) {
 		at := len(data)
 		data = append(data, make([]byte, min(int(n)-at, 1<<16))...)
 		if _, err := io.ReadFull(p.r, data[at:]); err != nil {
-			return nil, err
+			return nil, midway(err)
 		}
 	}
 	return data, nil
+}
+
+// midway: an end within a packet is none that one may come to.
+func midway(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
 }
 
 func (p *pcap) blocks() error {
@@ -160,7 +181,7 @@ func (p *pcap) blocks() error {
 func (p *pcap) section() error {
 	m, err := p.r.Peek(4)
 	if err != nil {
-		return err
+		return midway(err)
 	}
 	switch {
 	case binary.BigEndian.Uint32(m) == byteOrder:
@@ -177,6 +198,7 @@ func (p *pcap) section() error {
 // The block types of pcapng that matter.
 const (
 	blockInterface = 1
+	blockOld       = 2 // a packet, as the first drafts wrote it
 	blockSimple    = 3
 	blockPacket    = 6
 )
@@ -188,11 +210,18 @@ func (p *pcap) block(kind uint32, b []byte) error {
 			return errors.New("an interface block cut short")
 		}
 		p.links = append(p.links, link{uint32(p.order.Uint16(b)), p.resolution(b[8:])})
-	case blockPacket:
-		if len(b) < 20 || int(p.order.Uint32(b)) >= len(p.links) {
-			return errors.New("a packet block cut short, or of no interface")
+	case blockPacket, blockOld:
+		if len(b) < 20 {
+			return errors.New("a packet block cut short")
 		}
-		l := p.links[p.order.Uint32(b)]
+		of := p.order.Uint32(b)
+		if kind == blockOld {
+			of = uint32(p.order.Uint16(b))
+		}
+		if int(of) >= len(p.links) {
+			return fmt.Errorf("a packet of interface %d, of %d", of, len(p.links))
+		}
+		l := p.links[of]
 		ticks := uint64(p.order.Uint32(b[4:]))<<32 | uint64(p.order.Uint32(b[8:]))
 		at := time.Unix(int64(ticks/l.ticks), int64(float64(ticks%l.ticks)/float64(l.ticks)*1e9)).UTC()
 		data := b[20:]
@@ -229,137 +258,11 @@ func (p *pcap) resolution(opts []byte) uint64 {
 	return 1e6
 }
 
-// The link types that carry IP here (tcpdump.org's list).
-const (
-	linkNull, linkEthernet, linkRaw, linkSLL, linkIPv4, linkIPv6, linkSLL2 = 0, 1, 101, 113, 228, 229, 276
-	linkRawBSD, linkRawOld                                                 = 12, 14
-)
-
-// frame takes one captured frame apart as far as the ports.
-func (p *pcap) frame(kind uint32, at time.Time, b []byte) {
-	p.packets++
-	skip := 0
-	switch kind {
-	case linkEthernet:
-		skip = 14
-		for len(b) >= skip+4 && isVLAN(binary.BigEndian.Uint16(b[skip-2:])) {
-			skip += 4
-		}
-	case linkSLL:
-		skip = 16
-	case linkSLL2:
-		skip = 20
-	case linkNull:
-		skip = 4
-	case linkRaw, linkRawBSD, linkRawOld, linkIPv4, linkIPv6:
-	default:
-		return
-	}
-	if len(b) > skip {
-		p.packet(at, b[skip:])
-	}
-}
-
-func isVLAN(ethertype uint16) bool { return ethertype == 0x8100 || ethertype == 0x88a8 }
-
-func (p *pcap) packet(at time.Time, b []byte) {
-	var src, dst netip.Addr
-	var proto netset.Protocol
-	switch {
-	case b[0]>>4 == 4 && len(b) >= 20:
-		n := int(b[0]&15) * 4
-		if binary.BigEndian.Uint16(b[6:])&0x1fff != 0 || n < 20 || len(b) < n {
-			return // a later fragment has no ports
-		}
-		src, dst, proto = netip.AddrFrom4([4]byte(b[12:16])), netip.AddrFrom4([4]byte(b[16:20])), netset.Protocol(b[9])
-		b = b[n:]
-	case b[0]>>4 == 6 && len(b) >= 40:
-		src, dst = netip.AddrFrom16([16]byte(b[8:24])), netip.AddrFrom16([16]byte(b[24:40]))
-		next := b[6]
-		var ok bool
-		if b, proto, ok = pastExtensions(next, b[40:]); !ok {
-			return
-		}
-	default:
-		return
-	}
-	p.segment(at, proto, plain(src), plain(dst), b)
-}
-
-// pastExtensions skips IPv6's extension headers.
-func pastExtensions(next byte, b []byte) ([]byte, netset.Protocol, bool) {
-	for {
-		switch next {
-		case 0, 43, 60: // hop-by-hop, routing, destination options
-			if len(b) < 8 || len(b) < int(b[1])*8+8 {
-				return nil, 0, false
-			}
-			next, b = b[0], b[int(b[1])*8+8:]
-		case 44: // fragment
-			if len(b) < 8 || binary.BigEndian.Uint16(b[2:])&0xfff8 != 0 {
-				return nil, 0, false
-			}
-			next, b = b[0], b[8:]
-		default:
-			return b, netset.Protocol(next), true
-		}
-	}
-}
-
-const (
-	flagSYN = 2
-	flagACK = 16
-)
-
-func (p *pcap) segment(at time.Time, proto netset.Protocol, src, dst netip.Addr, b []byte) {
-	var from, to netip.AddrPort
-	var opens, answers bool
-	switch proto {
-	case netset.TCP:
-		if len(b) < 14 {
-			return
-		}
-		opens = b[13]&(flagSYN|flagACK) == flagSYN
-		answers = b[13]&(flagSYN|flagACK) == flagSYN|flagACK
-		from, to = netip.AddrPortFrom(src, binary.BigEndian.Uint16(b)), netip.AddrPortFrom(dst, binary.BigEndian.Uint16(b[2:]))
-	case netset.UDP:
-		if len(b) < 8 {
-			return
-		}
-		opens = true
-		from, to = netip.AddrPortFrom(src, binary.BigEndian.Uint16(b)), netip.AddrPortFrom(dst, binary.BigEndian.Uint16(b[2:]))
-	case netset.ICMP, netset.ICMPv6:
-		opens = true
-		from, to = netip.AddrPortFrom(src, 0), netip.AddrPortFrom(dst, 0)
-	default:
-		return
-	}
-	k := talkKey{proto, from, to}
-	if to.Compare(from) < 0 {
-		k.a, k.b = to, from
-	}
-	t := p.talks[k]
-	if t == nil {
-		t = &talk{proto: proto, from: from, to: to, first: at}
-		p.talks[k] = t
-		p.list = append(p.list, t)
-	}
-	t.packets++
-	t.first, t.last = widen(t.first, t.last, at)
-	switch {
-	case t.opener.IsValid():
-	case opens:
-		t.opener = from
-	case answers:
-		t.opener = to
-	}
-}
-
 func (p *pcap) capture() *analyze.Capture {
 	c := &analyze.Capture{}
 	for _, t := range p.list {
 		from, to := t.from, t.to
-		n := analyze.Connection{Protocol: t.proto, Opener: analyze.Unsettled, First: t.first, Last: t.last, Count: t.packets}
+		n := analyze.Connection{Protocol: t.proto, Opener: analyze.Unsettled, First: t.first, Last: t.last, Count: t.packets, Packets: t.packets, Bytes: t.bytes}
 		if t.opener.IsValid() {
 			n.Opener = analyze.Out
 			if t.opener == to {

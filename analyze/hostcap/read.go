@@ -54,6 +54,9 @@ func Read(fsys fs.FS, names Names) ([]analyze.Capture, []analyze.Finding, error)
 			found = append(found, analyze.Finding{Kind: "capture-without-host", Severity: "medium", Resource: p, Message: fmt.Sprintf(
 				"its form names no host: name it with --captures %s=eni-...|i-...|IP, or put it into a folder of that name", p)})
 		}
+		if c.Incomplete != "" {
+			found = append(found, analyze.Finding{Kind: "capture-incomplete", Severity: "medium", Resource: p, Message: c.Incomplete})
+		}
 		out = append(out, *c)
 		return nil
 	})
@@ -141,7 +144,7 @@ func sniffLine(line string) func(io.Reader) (*analyze.Capture, error) {
 		return ReadConntrack
 	case first == "sl" && strings.Contains(line, "local_address"):
 		return ReadProcNet
-	case strings.HasPrefix(first, "timestamp,"), isRecipeRow(line):
+	case strings.HasPrefix(strings.ReplaceAll(first, `"`, ""), "timestamp,"), isRecipeRow(line):
 		return ReadRecipeCSV
 	case first == "netid", first == "state" && len(w) > 1 && w[1] == "Recv-Q":
 		return ReadSS
@@ -160,7 +163,7 @@ func isRecipeRow(line string) bool {
 	if len(w) != 3 {
 		return false
 	}
-	_, err := netip.ParseAddr(strings.TrimSpace(w[1]))
+	_, err := netip.ParseAddr(strings.Trim(w[1], ` "`))
 	return err == nil
 }
 

@@ -30,8 +30,11 @@ type Socket struct {
 	Peer      netip.Addr // invalid while listening
 	PeerPort  int
 	Opener    analyze.Side // where the source tells; else empty
-	Process   string
-	PID       int
+	Until     time.Time    // when it ended, where the source tells
+	// Packets and Bytes are running totals, where the source counts.
+	Packets, Bytes int64
+	Process        string
+	PID            int
 }
 
 // Recorder puts samples together into one capture. The zero value is ready. It
@@ -111,7 +114,9 @@ func (r *Recorder) connect(at time.Time, s *Socket) {
 		r.conns[k] = c
 	}
 	c.First, c.Last = widen(c.First, c.Last, at)
+	c.First, c.Last = widen(c.First, c.Last, s.Until)
 	c.Count++
+	c.Packets, c.Bytes = max(c.Packets, s.Packets), max(c.Bytes, s.Bytes)
 	if c.Process == "" {
 		c.Process, c.PID = s.Process, s.PID
 	}

@@ -18,12 +18,13 @@ import (
 )
 
 // ReadZeek reads Zeek's conn.log, as TSV with its #fields line or as JSON, one
-// object a line. The originator opened the connection; local is the originator
+// object a line. The originator opened the connection, unless Zeek only guessed
+// which it is; local is the originator
 // unless Zeek says that only the responder is local.
 func ReadZeek(r io.Reader) (*analyze.Capture, error) {
 	s := newScanner(r)
 	var rec Recorder
-	var fields []string
+	f := zeekForm{separator: "\t", unset: "-"}
 	for n := 1; s.Scan(); n++ {
 		b := bytes.TrimRight(s.Bytes(), "\r\n ")
 		var m map[string]string
@@ -34,19 +35,16 @@ func ReadZeek(r io.Reader) (*analyze.Capture, error) {
 		case b[0] == '{':
 			m, err = zeekJSON(b)
 		case b[0] == '#':
-			if f, ok := strings.CutPrefix(string(b), "#fields\t"); ok {
-				fields = strings.Split(f, "\t")
-			}
-			continue
-		case fields == nil:
+			err = f.header(string(b))
+		case f.fields == nil:
 			err = errors.New("no #fields line before it")
 		default:
-			m, err = zeekTSV(fields, string(b))
+			m, err = f.line(string(b))
+		}
+		if err == nil && m != nil {
+			err = addZeek(&rec, m)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", n, err)
-		}
-		if err := addZeek(&rec, m); err != nil {
 			return nil, fmt.Errorf("line %d: %w", n, err)
 		}
 	}
@@ -56,15 +54,43 @@ func ReadZeek(r io.Reader) (*analyze.Capture, error) {
 	return rec.Capture(), nil
 }
 
-func zeekTSV(fields []string, line string) (map[string]string, error) {
-	w := strings.Split(line, "\t")
-	if len(w) != len(fields) {
-		return nil, fmt.Errorf("%d fields: #fields names %d", len(w), len(fields))
+// zeekForm is what a log's # lines say of the lines that follow.
+type zeekForm struct {
+	separator, unset string
+	fields           []string
+}
+
+// header reads a # line. Only the first, #separator, has a blank in it.
+func (f *zeekForm) header(line string) error {
+	if v, ok := strings.CutPrefix(line, "#separator "); ok {
+		sep, err := strconv.Unquote(`"` + v + `"`) // written as \x09
+		if err != nil || sep == "" {
+			return fmt.Errorf("#separator %q: want a character, or its code such as \\x09", v)
+		}
+		f.separator = sep
+		return nil
+	}
+	w := strings.Split(line, f.separator)
+	switch w[0] {
+	case "#fields":
+		f.fields = w[1:]
+	case "#unset_field":
+		if len(w) == 2 {
+			f.unset = w[1]
+		}
+	}
+	return nil
+}
+
+func (f *zeekForm) line(text string) (map[string]string, error) {
+	w := strings.Split(text, f.separator)
+	if len(w) != len(f.fields) {
+		return nil, fmt.Errorf("%d fields: #fields names %d", len(w), len(f.fields))
 	}
 	m := map[string]string{}
-	for i, f := range fields {
-		if w[i] != "-" {
-			m[f] = w[i]
+	for i, name := range f.fields {
+		if w[i] != f.unset {
+			m[name] = w[i]
 		}
 	}
 	return m, nil
@@ -115,12 +141,36 @@ func addZeek(rec *Recorder, m map[string]string) error {
 	if slices.Contains(yes, m["local_resp"]) && !slices.Contains(yes, m["local_orig"]) {
 		s.Local, s.LocalPort, s.Peer, s.PeerPort, s.Opener = s.Peer, s.PeerPort, s.Local, s.LocalPort, analyze.In
 	}
+	if unsure(proto, m) {
+		s.Opener = analyze.Unsettled
+	}
 	at, err := zeekTime(m["ts"])
 	if err != nil {
 		return err
 	}
+	if d, err := strconv.ParseFloat(m["duration"], 64); err == nil && d >= 0 && d < 1<<32 && !at.IsZero() {
+		s.Until = at.Add(time.Duration(d*1e6) * time.Microsecond)
+	}
+	s.Packets = zeekCount(m, "orig_pkts") + zeekCount(m, "resp_pkts")
+	s.Bytes = zeekCount(m, "orig_ip_bytes") + zeekCount(m, "resp_ip_bytes")
 	rec.Add(at, []Socket{s})
 	return nil
+}
+
+// unsure says whether Zeek itself only guesses the originator: of a TCP
+// connection in state OTH it met no handshake (no S or H in the history), and
+// takes the sender of the first packet.
+func unsure(proto netset.Protocol, m map[string]string) bool {
+	return proto == netset.TCP && m["conn_state"] == "OTH" && !strings.ContainsAny(m["history"], "SsHh")
+}
+
+// zeekCount reads a number that may be missing.
+func zeekCount(m map[string]string, field string) int64 {
+	n, err := strconv.ParseInt(m[field], 10, 64)
+	if err != nil || n < 0 || n > 1<<60 {
+		return 0
+	}
+	return n
 }
 
 // zeekTime reads seconds with a fraction, or ISO 8601.

@@ -45,6 +45,7 @@ func newApp() *command.App {
 		analyzeVerb(),
 		queryVerb(),
 		stateVerb(),
+		captureVerb(),
 		planVerb(),
 		minimizeVerb(),
 		showVerb(),
