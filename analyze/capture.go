@@ -47,6 +47,6 @@ type Connection struct {
 	Count       int64 // samples, events, log lines or packets that saw it
 	// Packets and Bytes of both directions, where the form counts them; else 0.
 	Packets, Bytes int64
-	Process     string
-	PID         int
+	Process        string
+	PID            int
 }
