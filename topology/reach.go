@@ -144,7 +144,8 @@ func (f *reachFinder) ask(from, to place, manyTo bool, last *netip.Addr) pair {
 		p.both = w.answers(f.reply, f.ports)
 		p.oneWay = w.wide.cols.Subtract(p.both)
 	}
-	if len(p.both) > 0 || len(p.oneWay) > 0 || len(p.aside) > 0 {
+	// That nobody holds a free address yet is what Free says.
+	if free := !from.outside() && from.eni == nil; !free && (len(p.both) > 0 || len(p.oneWay) > 0 || len(p.aside) > 0) {
 		f.note(w.notes)
 	}
 	return p

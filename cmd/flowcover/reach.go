@@ -159,7 +159,8 @@ func (r *reachRun) print(s *topology.Snapshot, found *topology.Reach) error {
 		text("", line+" "+title)
 	}
 	for _, g := range r.groups(s, found) {
-		text("\n  ", g.services)
+		b.WriteString("\n")
+		text("  ", g.services)
 		for i, p := range g.peers {
 			if i == listed && !r.all {
 				text("    ", fmt.Sprintf("and %d more (--all)", len(g.peers)-i))
@@ -169,16 +170,20 @@ func (r *reachRun) print(s *topology.Snapshot, found *topology.Reach) error {
 		}
 	}
 	if len(found.Interfaces)+len(found.Outside) == 0 {
-		text("\n  ", "nobody")
+		b.WriteString("\n  nobody\n")
 	}
 	if n := len(found.Free); n > 0 && !r.all {
-		text("\n  ", fmt.Sprintf("and unused addresses of subnets, in %s (--all)", plural(n, "prefix", "prefixes")))
+		b.WriteString("\n")
+		text("  ", fmt.Sprintf("and unused addresses of subnets, in %s (--all)", plural(n, "prefix", "prefixes")))
+	}
+	if len(found.Notes)+len(found.NotComputed) > 0 {
+		b.WriteString("\n")
 	}
 	for _, n := range found.Notes {
-		text("\n  note  ", n)
+		text("  note  ", n)
 	}
 	for _, n := range found.NotComputed {
-		text("\n  not computed  ", n)
+		text("  not computed  ", n)
 	}
 	_, err := io.WriteString(r.env.Out, b.String())
 	return err
@@ -211,26 +216,44 @@ func (r *reachRun) groups(s *topology.Snapshot, found *topology.Reach) []reachGr
 		out[i].peers = append(out[i].peers, peer)
 	}
 	for _, p := range found.Interfaces {
-		line := prefixText(p.Prefix) + " " + p.ENI
+		line := prefixText(p.Prefix) + " " + s.Label(p.ENI)
 		if p.Instance != "" {
-			line = prefixText(p.Prefix) + " " + p.ENI + " of " + s.Label(p.Instance)
+			line = prefixText(p.Prefix) + " " + s.Label(p.Instance)
 		}
-		add(p.Columns, p.NoReply, line+" in "+p.Subnet)
+		add(p.Columns, p.NoReply, line+" in "+s.Label(p.Subnet))
 	}
 	blocks := slices.Clone(found.Outside)
 	if r.all {
 		blocks = append(blocks, found.Free...)
 	}
-	for _, p := range blocks {
-		by := "by " + p.By
+	for i := 0; i < len(blocks); i++ {
+		p := blocks[i]
+		first, last := p.Prefix.Addr(), netset.LastAddr(p.Prefix)
+		for i+1 < len(blocks) && sameAnswer(blocks[i+1], p) && blocks[i+1].Prefix.Addr() == last.Next() {
+			i++
+			last = netset.LastAddr(blocks[i].Prefix)
+		}
+		by := "by " + s.Label(p.By)
 		if strings.HasPrefix(p.By, "subnet-") {
-			by = "unused in " + p.By
+			by = "unused in " + s.Label(p.By)
 		} else if p.By == topology.BesideInstance {
 			by = p.By
 		}
-		add(p.Columns, p.NoReply, p.Prefix.String()+" "+by)
+		add(p.Columns, p.NoReply, rangeText(first, last)+" "+by)
 	}
 	return out
+}
+
+func sameAnswer(a, b topology.ReachBlock) bool {
+	return a.By == b.By && slices.Equal(a.Columns, b.Columns) && slices.Equal(a.NoReply, b.NoReply)
+}
+
+// rangeText writes a range as a prefix where it is one.
+func rangeText(first, last netip.Addr) string {
+	if ps := netset.Range(first, last); len(ps) == 1 {
+		return prefixText(ps[0])
+	}
+	return first.String() + " to " + last.String()
 }
 
 func prefixText(p netip.Prefix) string {

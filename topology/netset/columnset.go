@@ -2,6 +2,7 @@ package netset
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -77,26 +78,32 @@ func (s ColumnSet) Contains(c Column) bool {
 	return slices.ContainsFunc(s, func(i Columns) bool { return i.First <= c && c <= i.Last })
 }
 
-// Strings writes each part as Columns.String does, split where one protocol
-// ends; every column there is, or all but what no packet has, is "all".
+// Strings writes each part as Columns.String does, split where a protocol ends.
+// A run of protocols without ports is written by number, "2-5"; every column
+// there is, is "all".
 func (s ColumnSet) Strings() []string {
 	var out []string
 	for _, c := range s {
-		for c.First <= c.Last {
-			part := c
-			if c != AllColumns() {
-				if end := ProtocolColumns(c.First.Protocol()); part.Last > end.Last {
-					part.Last = end.Last
-				}
+		if c == AllColumns() {
+			return []string{"all"}
+		}
+		for _, end := range [...]Column{udpFirst, icmpFirst, icmpv6First, otherFirst, NumColumns} {
+			if c.First >= end || c.First > c.Last {
+				continue
 			}
-			out = append(out, typesText(part))
-			if part.Last == NumColumns-1 {
-				break
-			}
-			c.First = part.Last + 1
+			part := Columns{c.First, min(c.Last, end-1)}
+			out = append(out, partText(part))
+			c.First = end
 		}
 	}
 	return out
+}
+
+func partText(c Columns) string {
+	if c.First >= otherFirst && c.First < c.Last {
+		return strconv.Itoa(int(c.First-otherFirst)) + "-" + strconv.Itoa(int(c.Last-otherFirst))
+	}
+	return typesText(c)
 }
 
 // typesText keeps an interval of ICMP columns exact, which Columns.String

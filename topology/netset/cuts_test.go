@@ -57,6 +57,8 @@ func TestColumnSetStrings(t *testing.T) {
 		{ColumnsOf(PortColumns(TCP, 443, 443), PortColumns(TCP, 444, 450)), []string{"tcp/443-450"}},
 		{ColumnsOf(ProtocolColumns(TCP), PortColumns(UDP, 0, 53)), []string{"tcp", "udp/0-53"}},
 		{ColumnsOf(TypeColumns(ICMP, 8, -1), ProtocolColumns(50)), []string{"icmp/8", "50"}},
+		{ColumnsOf(AllColumns()).Subtract(ColumnsOf(PortColumns(TCP, 53, 53))), []string{"tcp/0-52", "tcp/54-65535", "udp", "icmp", "icmpv6", "0-255"}},
+		{ColumnsOf(ProtocolColumns(50), ProtocolColumns(51)), []string{"50-51"}},
 		{ColumnSet{{ColumnOf(ICMP, 3<<8|4), ColumnOf(ICMP, 8<<8)}}, []string{"icmp/3:4-8:0"}},
 	} {
 		if got := c.in.Strings(); !slices.Equal(got, c.want) {
