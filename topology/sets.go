@@ -15,7 +15,6 @@ type groupRules struct {
 	group *SecurityGroup
 	once  sync.Once
 	dirs  [2][]readyRule
-	edges [2]edges
 }
 
 type readyRule struct {
@@ -55,10 +54,9 @@ func (e NetworkACLEntry) Ref(acl string) RuleRef {
 
 // aclRules is an ACL with its entries by direction and number.
 type aclRules struct {
-	acl   *NetworkACL
-	once  sync.Once
-	dirs  [2][]readyEntry
-	edges [2]edges
+	acl  *NetworkACL
+	once sync.Once
+	dirs [2][]readyEntry
 }
 
 type readyEntry struct {

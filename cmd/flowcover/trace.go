@@ -9,9 +9,11 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/flowcover/flowcover/cmd/internal/atomicfile"
 	"github.com/flowcover/flowcover/cmd/internal/command"
 	"github.com/flowcover/flowcover/cmd/internal/table"
 	"github.com/flowcover/flowcover/topology"
+	"github.com/flowcover/flowcover/topology/diagram"
 	"github.com/flowcover/flowcover/topology/netset"
 )
 
@@ -21,6 +23,7 @@ type traceRun struct {
 	snapshot string
 	query    topology.Query
 	expect   topology.Disposition
+	picture  string // SVG file; empty: none
 	json     bool
 }
 
@@ -48,6 +51,7 @@ func traceVerb() command.Verb {
 			{Name: "icmp-type", Hint: "N", Type: command.Int, Usage: "ICMP type; without it an echo request"},
 			{Name: "icmp-code", Hint: "N", Type: command.Int, Usage: "ICMP code"},
 			{Name: "expect", Hint: "DISPOSITION", Usage: "exit with 4 on any other verdict of the request", Values: values},
+			{Name: "svg", Hint: "FILE", Usage: "draw both directions hop by hop into this file, too"},
 			jsonFlag(),
 		},
 		New: newTrace,
@@ -55,7 +59,7 @@ func traceVerb() command.Verb {
 }
 
 func newTrace(c *cli.Context, e *command.Env) (command.Runner, error) {
-	t := &traceRun{env: e, snapshot: firstOf(c.StringSlice("snapshot")), expect: topology.Disposition(c.String("expect")), json: c.Bool("json")}
+	t := &traceRun{env: e, snapshot: firstOf(c.StringSlice("snapshot")), expect: topology.Disposition(c.String("expect")), picture: c.String("svg"), json: c.Bool("json")}
 	if n := len(c.StringSlice("snapshot")); n > 1 {
 		return nil, fmt.Errorf("--snapshot is given %d times; trace follows a connection through one", n)
 	}
@@ -102,6 +106,11 @@ func (t *traceRun) Run(context.Context) error {
 	}
 	if err != nil {
 		return &command.UsageError{Verb: "trace", Err: err}
+	}
+	if t.picture != "" {
+		if err := atomicfile.Write(t.picture, 0o644, func(w io.Writer) error { return diagram.Path(w, doc.Snapshot(), t.query, result) }); err != nil {
+			return err
+		}
 	}
 	if t.json {
 		err = writeJSON(t.env.Out, traceJSON{"flowcover.trace/1", withLists(result)})

@@ -63,7 +63,7 @@ func in(path, dir string) bool { return path == dir || strings.HasPrefix(path, d
 // domain are the packages that do no I/O.
 func domain(short string) bool {
 	switch short {
-	case "topology", "topology/netset", "topology/changeset", "analyze":
+	case "topology", "topology/netset", "topology/changeset", "topology/diagram", "analyze":
 		return true
 	}
 	return in(short, "optimize")
@@ -93,7 +93,7 @@ func TestOneImporter(t *testing.T) {
 		{"github.com/gaissmai/bart", []string{"topology/netset", "topology"}, "prefix tables belong to the topology"},
 		{"github.com/urfave/cli", []string{"cmd"}, "only commands know of flags"},
 		{"github.com/goccy/go-yaml", []string{"cmd/internal/config"}, "the configuration is read in one place"},
-		{"github.com/mattn/go-runewidth", []string{"cmd/internal/table"}, "widths are measured in one place"},
+		{"github.com/mattn/go-runewidth", []string{"cmd/internal/table", "topology/diagram"}, "widths are measured for the terminal and for pictures"},
 		{"golang.org/x/term", []string{"cmd"}, "only commands know of terminals"},
 		{"testing", []string{"scripts/mototest", "analyze/internal/s3fake"}, "test helpers stay out of the product"},
 		{"C", nil, "no package of ours is written in C"},
