@@ -15,12 +15,16 @@ import (
 	"github.com/flowcover/flowcover/analyze/source"
 	"github.com/flowcover/flowcover/cmd/internal/command"
 	"github.com/flowcover/flowcover/cmd/internal/config"
+	"github.com/flowcover/flowcover/topology"
 )
 
 // analyzeRun turns flow logs into observations.
 type analyzeRun struct {
 	env       *command.Env
 	logs      []string
+	discover  bool
+	regions   []string
+	roles     []string
 	captures  []string
 	snapshots []string
 	state     string
@@ -28,7 +32,6 @@ type analyzeRun struct {
 	policy    analyze.Policy
 	params    map[string]string
 	engine    engineOptions
-	region    string
 	endpoint  string
 	top       int
 	json      bool
@@ -37,6 +40,7 @@ type analyzeRun struct {
 func analyzeVerb() command.Verb {
 	flags := []command.Flag{
 		{Name: "logs", Hint: "DIR|s3://...", Type: command.Strings, Key: "logs", Kind: config.List, Usage: "flow logs: a folder or a bucket with a prefix, in any of AWS's key layouts"},
+		{Name: "discover", Type: command.Bool, Key: "discover", Usage: "ask EC2 which flow logs there are, read those that go to S3 besides --logs, and say what is amiss with each"},
 		{Name: "captures", Hint: "DIR", Type: command.Strings, Key: "captures", Kind: config.List, Usage: "host captures: a folder of flowcapture's files or of the output of ss, netstat, conntrack and others; FILE=ID names the host (eni-, i- or IP) of a file that does not"},
 		snapshotsFlag("snapshot file; a flow goes to the one nearest in time; without one nothing is attributed"),
 		stateFlag(),
@@ -44,14 +48,16 @@ func analyzeVerb() command.Verb {
 	flags = append(flags, windowFlags()...)
 	flags = append(flags, policyFlags()...)
 	flags = append(flags, engineFlags()...)
-	flags = append(flags, regionFlag(), endpointFlag(),
+	flags = append(flags, regionFlag(), roleFlag("with --discover: assume this role to ask for flow logs; one for each account"), endpointFlag(),
 		command.Flag{Name: "top", Hint: "N", Type: command.Int, Default: "30", Usage: "print so many flows; 0: all"},
 		jsonFlag())
 	return command.Verb{
 		Name: "analyze", Summary: "read flow logs and captures, and rank the connections they show",
 		About: "Fills the state with a rollup a day (a day that is there already is not read again) and writes " +
 			"STATE/observations/DIGEST.parquet, which plan reads. Needs s3:ListBucket and s3:GetObject on the logs, and s3:PutObject " +
-			"on a state in S3.",
+			"on a state in S3.\n\n" +
+			"--discover calls ec2:DescribeFlowLogs and sts:GetCallerIdentity, with --role-arn also sts:AssumeRole, in each --region. Without " +
+			"it only S3 is called, and STS where the credentials need it.",
 		Examples: []string{
 			"flowcover analyze --logs s3://logs/vpc --snapshot snapshot.json --since 2026-09-01 --until 2026-10-01 --timezone Asia/Seoul --state state",
 			"flowcover analyze --logs logs/ --captures captures/ --since 30d --state s3://audit/flowcover --json",
@@ -66,7 +72,7 @@ func analyzeVerb() command.Verb {
 func newAnalyze(c *cli.Context, e *command.Env) (command.Runner, error) {
 	a := &analyzeRun{
 		env: e, logs: list(c.StringSlice("logs")), captures: list(c.StringSlice("captures")), snapshots: list(c.StringSlice("snapshot")),
-		state: c.String("state"), region: firstOf(list(c.StringSlice("region"))), endpoint: c.String("endpoint-url"), top: c.Int("top"), json: c.Bool("json"),
+		state: c.String("state"), discover: c.Bool("discover"), regions: list(c.StringSlice("region")), roles: list(c.StringSlice("role-arn")), endpoint: c.String("endpoint-url"), top: c.Int("top"), json: c.Bool("json"),
 	}
 	var err error
 	if a.window, err = parseWindow(c.String("since"), c.String("until"), c.String("timezone"), e.Now()); err != nil {
@@ -79,8 +85,8 @@ func newAnalyze(c *cli.Context, e *command.Env) (command.Runner, error) {
 		return nil, err
 	}
 	switch {
-	case len(a.logs) == 0:
-		return nil, fmt.Errorf("--logs is missing; give a folder or s3://bucket/prefix")
+	case len(a.logs) == 0 && !a.discover:
+		return nil, fmt.Errorf("--logs is missing; give a folder or s3://bucket/prefix, or --discover to find the account's flow logs")
 	case a.state == "":
 		return nil, fmt.Errorf("--state is missing; give a folder or s3://bucket/prefix where rollups and observations are kept")
 	case a.top < 0:
@@ -96,6 +102,7 @@ type analysis struct {
 	rules    []analyze.RuleUse // nil without a snapshot
 	findings []analyze.Finding
 	losses   []analyze.Loss
+	flowLogs []topology.FlowLog
 	captures int // capture files that could not be read
 	digest   string
 	key      string
@@ -122,6 +129,11 @@ func (a *analyzeRun) analyze(ctx context.Context) (*analysis, error) {
 	if err != nil {
 		return nil, err
 	}
+	res := &analysis{}
+	asked, err := a.askForLogs(ctx, res)
+	if err != nil {
+		return nil, err
+	}
 	// Opened first: that the state cannot be written to is known before any work.
 	eng, logs, state, err := a.open(ctx)
 	if err != nil {
@@ -132,7 +144,7 @@ func (a *analyzeRun) analyze(ctx context.Context) (*analysis, error) {
 	if err != nil {
 		return nil, err
 	}
-	res := &analysis{captures: caps.unreadable()}
+	res.captures = caps.unreadable()
 	progress := &fillProgress{show: a.env.Progress, now: a.env.Now}
 	if res.report, err = eng.Fill(ctx, logs, a.window, progress.tell); err != nil {
 		return nil, err
@@ -162,13 +174,13 @@ func (a *analyzeRun) analyze(ctx context.Context) (*analysis, error) {
 		a.env.Progress.Show("follow flows through rules", 0, 0, "")
 		res.rules = analyze.Uses(res.found.Flows, today)
 	}
-	res.findings = slices.Concat(res.report.Findings, outside, caps.findings, lost, res.found.Findings)
+	res.findings = slices.Concat(asked, res.report.Findings, outside, caps.findings, lost, res.found.Findings)
 	return res, a.save(ctx, eng, state, res, snaps, caps, hours)
 }
 
 // open opens the engine and every place that it works on.
 func (a *analyzeRun) open(ctx context.Context) (*rollup.Engine, []source.Bucket, source.Bucket, error) {
-	opt := source.Options{EndpointURL: a.endpoint, Region: a.region}
+	opt := source.Options{EndpointURL: a.endpoint, Region: firstOf(a.regions)}
 	var logs []source.Bucket
 	for _, uri := range a.logs {
 		b, err := source.Open(ctx, uri, opt)

@@ -10,6 +10,7 @@ import (
 	"github.com/flowcover/flowcover/analyze"
 	"github.com/flowcover/flowcover/analyze/rollup"
 	"github.com/flowcover/flowcover/cmd/internal/table"
+	"github.com/flowcover/flowcover/topology"
 	"github.com/flowcover/flowcover/topology/changeset"
 )
 
@@ -26,6 +27,7 @@ type analyzeJSON struct {
 	Findings     []analyze.Finding  `json:"findings"`
 	Coverage     []analyze.Coverage `json:"coverage"`
 	Losses       []analyze.Loss     `json:"losses"`
+	FlowLogs     []topology.FlowLog `json:"flow_logs"` // with --discover
 	Samples      analyze.Samples    `json:"samples"`
 }
 
@@ -43,7 +45,7 @@ func trafficOf(r rollup.Report) trafficJSON {
 func (a *analyzeRun) asJSON(res *analysis) analyzeJSON {
 	out := analyzeJSON{
 		Format: "flowcover.analyze/1", Digest: res.digest, Observations: res.key, Window: windowText(a.window),
-		Objects: res.report.Objects, Records: res.report.Records, Traffic: trafficOf(res.report), Losses: orEmpty(res.losses), Flows: []analyze.FlowJSON{},
+		Objects: res.report.Objects, Records: res.report.Records, Traffic: trafficOf(res.report), Losses: orEmpty(res.losses), FlowLogs: orEmpty(res.flowLogs), Flows: []analyze.FlowJSON{},
 		Findings: orEmpty(res.findings), Coverage: orEmpty(res.found.Coverage.List), Samples: res.found.Samples,
 	}
 	for _, f := range res.found.Flows {
@@ -72,6 +74,7 @@ func (a *analyzeRun) print(res *analysis) error {
 	o := res.report.Objects
 	text(fmt.Sprintf("objects: %d read, %d skipped, %d unreadable, %d outside; %s built, %d stood", o.Read, o.Skipped, o.Unreadable, o.Outside,
 		plural(res.report.Built, "day rollup", "day rollups"), len(res.report.Rollups)-res.report.Built))
+	writeFlowLogs(&b, a.env.Width, res.flowLogs)
 	if t := trafficOf(res.report); t.Moved+t.Retried > 0 {
 		text(fmt.Sprintf("network: %s moved, %s of the objects read not needed, %s tried again", sizeText(t.Moved), sizeText(t.Saved), plural(int(t.Retried), "request", "requests")))
 	}

@@ -79,6 +79,10 @@ func regionFlag() command.Flag {
 	}
 }
 
+func roleFlag(usage string) command.Flag {
+	return command.Flag{Name: "role-arn", Hint: "ARN", Type: command.Strings, Kind: config.List, Key: "role-arn", Usage: usage}
+}
+
 func endpointFlag() command.Flag {
 	return command.Flag{
 		Name: "endpoint-url", Hint: "URL", Key: "endpoint-url", Env: []string{"AWS_ENDPOINT_URL"},

@@ -14,7 +14,6 @@ import (
 	"github.com/flowcover/flowcover/cmd/internal/atomicfile"
 	"github.com/flowcover/flowcover/cmd/internal/awsenv"
 	"github.com/flowcover/flowcover/cmd/internal/command"
-	"github.com/flowcover/flowcover/cmd/internal/config"
 	"github.com/flowcover/flowcover/cmd/internal/table"
 	"github.com/flowcover/flowcover/topology"
 	"github.com/flowcover/flowcover/topology/awscollect"
@@ -46,7 +45,7 @@ func snapshotVerb() command.Verb {
 			{Name: "from-dir", Hint: "DIR", Usage: "read this folder of aws describe-* JSON and call nobody"},
 			{Name: "taken-at", Hint: "TIME", Usage: "with --from-dir: when the folder was exported (RFC 3339), to tell several snapshots apart"},
 			regionFlag(),
-			{Name: "role-arn", Hint: "ARN", Type: command.Strings, Kind: config.List, Key: "role-arn", Usage: "assume this role; one for each account to read"},
+			roleFlag("assume this role; one for each account to read"),
 			endpointFlag(),
 			{Name: "out", Short: "o", Hint: "FILE", Usage: "snapshot file to write", Default: "snapshot.json"},
 			jsonFlag(),
