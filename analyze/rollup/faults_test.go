@@ -42,7 +42,10 @@ func fillAndDie(state string) {
 	var n int
 	_, err = fmt.Sscan(os.Getenv("FLOWCOVER_TEST_KILL_AT"), &n)
 	fail(err)
-	e, err := Open(ctx, Options{State: killing{st, &n}, Scratch: os.Getenv("FLOWCOVER_TEST_SCRATCH")})
+	var threads int
+	_, err = fmt.Sscan(os.Getenv("FLOWCOVER_TEST_THREADS"), &threads)
+	fail(err)
+	e, err := Open(ctx, Options{State: killing{st, &n}, Scratch: os.Getenv("FLOWCOVER_TEST_SCRATCH"), Threads: threads})
 	fail(err)
 	w := testWindow()
 	_, err = e.Fill(ctx, []source.Bucket{logs}, w, nil)
@@ -50,7 +53,7 @@ func fillAndDie(state string) {
 	os.Exit(0)
 }
 
-// A process killed at any write leaves a state that the next run completes to
+// A process killed at any write, at 1, 2 and 4 threads, leaves a state that the next run completes to
 // the same bytes, and a scratch folder that the next run removes.
 func TestKilledProcess(t *testing.T) {
 	logs, whole := t.TempDir(), t.TempDir()
@@ -58,11 +61,12 @@ func TestKilledProcess(t *testing.T) {
 	w := testWindow()
 	fill(t, openEngine(t, whole, Options{}), logs, w)
 	want := stateFiles(t, whole)
-	for _, n := range []int{1, 2, 3, 5, 9} {
+	for i, n := range []int{1, 2, 3, 5, 9} {
+		threads := []int{1, 2, 4}[i%3]
 		state, scratch := t.TempDir(), t.TempDir()
 		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(os.Environ(), killedState+"="+state, "FLOWCOVER_TEST_LOGS="+logs,
-			"FLOWCOVER_TEST_SCRATCH="+scratch, fmt.Sprintf("FLOWCOVER_TEST_KILL_AT=%d", n))
+			"FLOWCOVER_TEST_SCRATCH="+scratch, fmt.Sprintf("FLOWCOVER_TEST_KILL_AT=%d", n), fmt.Sprintf("FLOWCOVER_TEST_THREADS=%d", threads))
 		out, err := cmd.CombinedOutput()
 		var exit *exec.ExitError
 		if !errors.As(err, &exit) || !exit.Sys().(syscall.WaitStatus).Signaled() {
@@ -72,7 +76,7 @@ func TestKilledProcess(t *testing.T) {
 		if err != nil || len(left) != 1 {
 			t.Fatalf("write %d: scratch folders %v, %v", n, left, err)
 		}
-		fill(t, openEngine(t, state, Options{Scratch: scratch}), logs, w)
+		fill(t, openEngine(t, state, Options{Scratch: scratch, Threads: 5 - threads}), logs, w)
 		got := stateFiles(t, state)
 		for name := range got {
 			if strings.Contains(name, ".put-") { // what was being written when it died
