@@ -18,6 +18,7 @@ import (
 	"github.com/flowcover/flowcover/cmd/internal/atomicfile"
 	"github.com/flowcover/flowcover/cmd/internal/command"
 	"github.com/flowcover/flowcover/cmd/internal/config"
+	"github.com/flowcover/flowcover/optimize"
 	"github.com/flowcover/flowcover/optimize/rulelist"
 	"github.com/flowcover/flowcover/optimize/target"
 	"github.com/flowcover/flowcover/topology"
@@ -43,6 +44,9 @@ type planRun struct {
 	region       string
 	endpoint     string
 	workers      int
+	effort       int
+	solveTime    time.Duration // 0: no guard
+	svg          string
 	json         bool
 	all          bool
 }
@@ -66,6 +70,7 @@ func planVerb() command.Verb {
 		command.Flag{Name: "since", Hint: "DATE", Usage: "plan from the newest observations of this window, with --until"},
 		command.Flag{Name: "until", Hint: "DATE", Usage: "the window's end, exclusive"},
 		zoneFlag())
+	flags = append(flags, chooseFlags()...)
 	flags = append(flags, policyFlags()...)
 	flags = append(flags, quotaFlags()...)
 	flags = append(flags, regionFlag(), endpointFlag(),
@@ -83,6 +88,7 @@ func planVerb() command.Verb {
 		},
 		Exits: []int{codeFindings, codePromise},
 		Flags: flags,
+		Grace: 900 * time.Millisecond,
 		New:   newPlan,
 	}
 }
@@ -91,7 +97,7 @@ func newPlan(c *cli.Context, e *command.Env) (command.Runner, error) {
 	p := &planRun{
 		env: e, snapshots: list(c.StringSlice("snapshot")), state: c.String("state"), observations: c.String("observations"),
 		scope: list(c.StringSlice("scope")), author: strings.TrimSpace(c.String("author")), out: c.String("out"), region: firstOf(list(c.StringSlice("region"))), endpoint: c.String("endpoint-url"),
-		workers: c.Int("workers"), json: c.Bool("json"), all: c.Bool("all"),
+		workers: c.Int("workers"), effort: c.Int("effort"), svg: c.String("svg"), json: c.Bool("json"), all: c.Bool("all"),
 	}
 	switch {
 	case len(p.snapshots) == 0:
@@ -103,6 +109,9 @@ func newPlan(c *cli.Context, e *command.Env) (command.Runner, error) {
 	}
 	var err error
 	if p.window, err = chosenWindow(c, e.Now()); err != nil {
+		return nil, err
+	}
+	if p.solveTime, err = readGuard(c); err != nil {
 		return nil, err
 	}
 	if p.policy, p.params, err = readPolicy(c); err != nil {
@@ -130,6 +139,11 @@ func newPlan(c *cli.Context, e *command.Env) (command.Runner, error) {
 	note("scope", p.scope)
 	note("approve-flow", p.policy.Approve)
 	note("max-rules", list(c.StringSlice("max-rules")))
+	note("max-excess", list(c.StringSlice("max-excess")))
+	if p.effort > 0 {
+		p.params["effort"] = strconv.Itoa(p.effort)
+	}
+	note("solve-time", list([]string{c.String("solve-time")}))
 	note("policy.forbidden", list(c.StringSlice("policy-forbidden")))
 	p.params["allow-widening"] = strconv.FormatBool(p.rules.AllowWidening)
 	return p, nil
@@ -157,6 +171,10 @@ func (p *planRun) readRules(c *cli.Context) (target.Policy, error) {
 			return r, fmt.Errorf("--max-rules %q: want ID=N with N at least 1, such as sg-0123456789abcdef0=40", s)
 		}
 		r.MaxRules[id] = n
+	}
+	var err error
+	if r.MaxExcess, err = readMaxExcess(list(c.StringSlice("max-excess"))); err != nil {
+		return r, err
 	}
 	var blocks []netset.Block
 	for _, s := range list(c.StringSlice("policy-forbidden")) {
@@ -189,6 +207,11 @@ func (p *planRun) Run(ctx context.Context) error {
 	}
 	if err := atomicfile.Write(p.out, 0o644, cs.Encode); err != nil {
 		return err
+	}
+	if p.svg != "" {
+		if err := drawAll(p.svg, cs); err != nil {
+			return err
+		}
 	}
 	p.env.Progress.Clear()
 	if err := p.print(cs); err != nil {
@@ -300,14 +323,15 @@ func (p *planRun) plan(ctx context.Context) (*changeset.Changeset, error) {
 	if err != nil { // of what people asked for: scope, quotas, limits
 		return nil, &command.UsageError{Verb: "plan", Err: err}
 	}
-	results, err := target.Solve(ctx, targets, target.Options{Workers: p.workers, Progress: func(done, total int) {
-		p.env.Progress.Show("solve", int64(done), int64(total), "lists of rules")
-	}})
+	results, err := target.Solve(ctx, targets, target.Options{
+		Workers: p.workers, Guard: guard(p.solveTime), Optimize: optimize.Options{Effort: p.effort},
+		Progress: func(done, total int) { p.env.Progress.Show("solve", int64(done), int64(total), "lists of rules") },
+	})
 	if err != nil {
 		return nil, err
 	}
 	p.env.Progress.Show("check the promises", 0, 0, "")
-	cs, err := changeset.Build(changeset.Input{
+	cs, err := changeset.Build(ctx, changeset.Input{
 		Snapshot: effective, Flows: judged.Flows, Results: results, Policy: p.rules, Forbidden: in.Forbidden,
 		Findings: slices.Concat(judged.Findings, found), Author: p.author, Created: p.env.Now().UTC().Format(time.RFC3339), Tool: "flowcover " + p.env.Version,
 		Observations: o.Digest, Window: windowText(window), Parameters: p.params,

@@ -170,6 +170,10 @@ func inTarget(c changeset.Change, g changeset.Target) bool {
 
 // proof says how good the proposed rules are known to be.
 func proof(g changeset.Target) string {
+	if g.CutShort {
+		g.CutShort = false
+		return proof(g) + "; cut short: the time for it ended before the work was done"
+	}
 	switch {
 	case g.Outcome == "insufficient-evidence" || g.Outcome == "no-flows" || g.Outcome == "cannot-be-met":
 		return g.Outcome

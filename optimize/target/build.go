@@ -69,36 +69,48 @@ func Build(in Input) ([]Target, []analyze.Finding, error) {
 	for i := range out {
 		out[i].input = &in
 	}
-	if err := in.checkMaxRules(sc, out); err != nil {
+	if err := in.checkLimits(sc, out); err != nil {
 		return nil, nil, err
 	}
 	return out, sortFindings(findings), nil
 }
 
-// checkMaxRules refuses a limit for a list that does not exist, which would
+// checkLimits refuses a limit for a list that does not exist, which would
 // otherwise be asked for in vain.
-func (in *Input) checkMaxRules(sc scope, ts []Target) error {
+func (in *Input) checkLimits(sc scope, ts []Target) error {
 	for _, key := range slices.Sorted(maps.Keys(in.Policy.MaxRules)) {
-		id, list, named := strings.Cut(key, " ")
-		g, sg := in.Snapshot.SecurityGroup(id)
-		a, acl := in.Snapshot.NetworkACL(id)
-		switch {
-		case !sg && !acl:
-			return fmt.Errorf("max-rules %s: no such security group or network ACL in the snapshot", key)
-		case !named:
-			continue
-		case sg && !sc.has(id, append([]string{g.VPC}, g.VPCs...)...), acl && !sc.has(id, a.VPC):
-			continue
+		if err := in.checkLimit("max-rules", key, sc, ts); err != nil {
+			return err
 		}
-		var lists []string
-		for _, t := range ts {
-			if t.Resource == id {
-				lists = append(lists, t.ID)
-			}
+	}
+	for _, key := range slices.Sorted(maps.Keys(in.Policy.MaxExcess)) {
+		if err := in.checkLimit("max-excess", key, sc, ts); err != nil {
+			return err
 		}
-		if !slices.Contains(lists, key) {
-			return fmt.Errorf("max-rules %s: %s has no list %q; it has %s", key, id, list, strings.Join(lists, ", "))
+	}
+	return nil
+}
+
+func (in *Input) checkLimit(limit, key string, sc scope, ts []Target) error {
+	id, list, named := strings.Cut(key, " ")
+	g, sg := in.Snapshot.SecurityGroup(id)
+	a, acl := in.Snapshot.NetworkACL(id)
+	switch {
+	case !sg && !acl:
+		return fmt.Errorf("%s %s: no such security group or network ACL in the snapshot", limit, key)
+	case !named:
+		return nil
+	case sg && !sc.has(id, append([]string{g.VPC}, g.VPCs...)...), acl && !sc.has(id, a.VPC):
+		return nil
+	}
+	var lists []string
+	for _, t := range ts {
+		if t.Resource == id {
+			lists = append(lists, t.ID)
 		}
+	}
+	if !slices.Contains(lists, key) {
+		return fmt.Errorf("%s %s: %s has no list %q; it has %s", limit, key, id, list, strings.Join(lists, ", "))
 	}
 	return nil
 }

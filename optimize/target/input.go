@@ -2,6 +2,8 @@ package target
 
 import (
 	"fmt"
+	"maps"
+	"math/big"
 	"net/netip"
 	"slices"
 
@@ -53,6 +55,9 @@ type Policy struct {
 	// MaxRules lowers the quota of a resource ("sg-1") or of one target
 	// ("sg-1 ingress ipv4").
 	MaxRules map[string]int
+	// MaxExcess asks, by the same keys, for the fewest rules that open no more
+	// than so much (weighted) beyond the approved.
+	MaxExcess map[string]*big.Int
 	// Weights prices exposure; nil: [DefaultWeights] of the snapshot.
 	Weights *optimize.Weights
 	// MaxPrefixV4 and MaxPrefixV6 cap how short a new prefix may be; 0: no cap.
@@ -173,6 +178,11 @@ func (in *Input) validate() error {
 	for _, k := range keys {
 		if p.MaxRules[k] < 1 {
 			return fmt.Errorf("max-rules %s=%d: want at least 1", k, p.MaxRules[k])
+		}
+	}
+	for _, k := range slices.Sorted(maps.Keys(p.MaxExcess)) {
+		if p.MaxExcess[k] == nil || p.MaxExcess[k].Sign() < 0 {
+			return fmt.Errorf("max-excess %s=%s: want 0 or more", k, p.MaxExcess[k])
 		}
 	}
 	return nil

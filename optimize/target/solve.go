@@ -29,6 +29,8 @@ type Result struct {
 	BoundKind            string
 	Proven               bool
 	Witness              *optimize.Witness
+	// CutShort: the guard ended the work on the list before it was done.
+	CutShort bool
 	// Via are lists to pass through on the way to Rules, where no order of steps
 	// leads there at once.
 	Via [][]optimize.ChosenRule
@@ -38,6 +40,9 @@ type Result struct {
 type Options struct {
 	Optimize optimize.Options
 	Workers  int
+	// Guard, where set, gives each list a context that may end before ctx does:
+	// the list then gets the best answer so far, marked CutShort.
+	Guard func(context.Context) (context.Context, context.CancelFunc)
 	// Progress, where set, is called after each list; calls do not overlap.
 	Progress func(done, total int)
 }
@@ -53,7 +58,7 @@ func Solve(ctx context.Context, targets []Target, o Options) ([]Result, error) {
 	done := 0
 	for _, u := range units {
 		g.Go(func() error {
-			rs, err := solveReachable(ctx, targets[u.from:u.to], o.Optimize)
+			rs, err := solveGuarded(ctx, targets[u.from:u.to], o)
 			if err != nil {
 				return err
 			}
@@ -71,6 +76,36 @@ func Solve(ctx context.Context, targets []Target, o Options) ([]Result, error) {
 		return nil, err
 	}
 	return out, nil
+}
+
+// solveGuarded solves one list until it is done or the guard says stop.
+func solveGuarded(ctx context.Context, ts []Target, o Options) ([]Result, error) {
+	if o.Guard == nil {
+		return solveChosen(ctx, ts, o.Optimize)
+	}
+	own, cancel := o.Guard(ctx)
+	defer cancel()
+	rs, err := solveChosen(own, ts, o.Optimize)
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case own.Err() == nil:
+		return rs, err
+	case err != nil: // not even a first answer
+		rs = make([]Result, len(ts))
+		for i, t := range ts {
+			if !t.Kept && len(t.Problems) > 0 {
+				t.keepAll(OutcomeCannot, "the time for a list of rules ended before any answer was found; allow more")
+			}
+			if rs[i], err = solveTarget(ctx, &t, nil, o.Optimize); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for i := range rs {
+		rs[i].CutShort = len(ts[i].Problems) > 0
+	}
+	return rs, nil
 }
 
 type unit struct{ from, to int }

@@ -254,7 +254,7 @@ func (p plan) try(s *topology.Snapshot, flows []analyze.Flow) (*Changeset, error
 	if p.corrupt != nil {
 		p.corrupt(rs)
 	}
-	return Build(Input{Snapshot: s, Flows: o.Flows, Results: rs, Policy: p.policy, Forbidden: o.Forbidden, Findings: findings,
+	return Build(context.Background(), Input{Snapshot: s, Flows: o.Flows, Results: rs, Policy: p.policy, Forbidden: o.Forbidden, Findings: findings,
 		Created: "2026-10-01T00:00:00Z", Tool: "test", Observations: "0123", Window: Window{"2026-09-01", "2026-10-01", "UTC"},
 		Parameters: map[string]string{"scope": strings.Join(p.scope, ",")}})
 }

@@ -2,6 +2,7 @@ package changeset
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -38,6 +39,7 @@ type builder struct {
 	flows   map[string]*analyze.Flow // by id
 	byGroup map[string][]*analyze.Flow
 	out     *Changeset
+	stopped func() error // the context's: asked in every long loop
 }
 
 // listKey names one direction of a resource.
@@ -48,9 +50,9 @@ type listKey struct {
 
 // Build writes the document: the difference of the snapshot and the answers, in
 // apply order, with the promises checked. A promise that does not hold is in
-// the document and is no error.
-func Build(in Input) (*Changeset, error) {
-	b := &builder{Input: &in, flows: map[string]*analyze.Flow{}, byGroup: map[string][]*analyze.Flow{}}
+// the document and is no error. The end of ctx is.
+func Build(ctx context.Context, in Input) (*Changeset, error) {
+	b := &builder{Input: &in, stopped: ctx.Err, flows: map[string]*analyze.Flow{}, byGroup: map[string][]*analyze.Flow{}}
 	for i := range in.Flows {
 		f := &in.Flows[i]
 		b.flows[f.ID] = f
@@ -91,6 +93,9 @@ func Build(in Input) (*Changeset, error) {
 func (b *builder) changes() error {
 	lists, keys := b.lists()
 	for _, k := range keys {
+		if err := b.stopped(); err != nil {
+			return err
+		}
 		rs := lists[k]
 		var err error
 		if rs[0].Kind == target.KindGroup {
@@ -233,7 +238,7 @@ func (b *builder) targets(k listKey, rs []*target.Result, ex *explainer, changed
 			RulesBefore: r.Before, RulesAfter: r.Price,
 			ExcessBefore: decimal(r.ExcessBefore), ExcessAfter: decimal(r.Excess),
 			Frontier: []Point{}, Proven: r.Proven, BoundKind: r.BoundKind,
-			Outcome: r.Outcome, Reason: r.Reason, Rules: []RuleDoc{},
+			CutShort: r.CutShort, Outcome: r.Outcome, Reason: r.Reason, Rules: []RuleDoc{},
 		}
 		for _, p := range r.Frontier {
 			t.Frontier = append(t.Frontier, Point{p.Price, decimal(p.Excess)})
@@ -268,6 +273,10 @@ func (b *builder) targets(k listKey, rs []*target.Result, ex *explainer, changed
 func (b *builder) outcomeFinding(r *target.Result, t *Target) {
 	if t.Outcome == target.OutcomeCannot {
 		b.out.Findings = append(b.out.Findings, Finding{Kind: t.Outcome, Severity: "high", Resource: r.Resource, Message: r.ID + ": " + r.Reason})
+	}
+	if t.CutShort {
+		b.out.Findings = append(b.out.Findings, Finding{Kind: "cut-short", Severity: "medium", Resource: r.Resource,
+			Message: r.ID + ": the time for a list of rules ended before the work was done; more time may find rules that open less"})
 	}
 	for _, key := range sortedKeys(r.Pinned) {
 		b.out.Findings = append(b.out.Findings, Finding{Kind: "kept", Severity: "info", Resource: r.Resource,

@@ -55,6 +55,8 @@ type Target struct {
 	Bound        string             `json:"bound,omitempty"`
 	BoundKind    string             `json:"bound_kind,omitempty"`
 	Proven       bool               `json:"proven"`
+	// CutShort: the guard on time ended the work on the list.
+	CutShort bool `json:"cut_short,omitempty"`
 	// Outcome is changed | unchanged | insufficient-evidence | cannot-be-met | no-flows.
 	Outcome string    `json:"outcome"`
 	Reason  string    `json:"reason,omitempty"`

@@ -54,8 +54,12 @@ func (b *builder) promises() error {
 	if err != nil {
 		return err
 	}
-	b.noWidening(after)
-	b.noForbidden(after)
+	for _, check := range []func(*topology.Snapshot){b.noWidening, b.noForbidden} {
+		if err := b.stopped(); err != nil {
+			return err
+		}
+		check(after)
+	}
 	if err := b.quotas(); err != nil {
 		return err
 	}

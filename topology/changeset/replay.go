@@ -48,6 +48,9 @@ type watched struct {
 func (b *builder) replay() (*topology.Snapshot, error) {
 	l := &ledger{id: PromiseAdmits, text: "every approved flow that today's rules admit is admitted after every step and at the end, request and reply"}
 	flows, demands := b.today()
+	if err := b.stopped(); err != nil {
+		return nil, err
+	}
 	l.checked = len(flows)
 	on := &watch{byRule: map[topology.RuleRef][]*replayed{}, byACL: map[listKey][]watched{}}
 	for _, r := range flows {
@@ -62,6 +65,9 @@ func (b *builder) replay() (*topology.Snapshot, error) {
 	cur := b.Snapshot
 	for i := range b.out.Changes {
 		c := &b.out.Changes[i]
+		if err := b.stopped(); err != nil {
+			return nil, err
+		}
 		if err := w.do(c); err != nil {
 			return nil, err
 		}
@@ -81,6 +87,9 @@ func (b *builder) replay() (*topology.Snapshot, error) {
 		return nil, err
 	}
 	for _, r := range flows {
+		if err := b.stopped(); err != nil {
+			return nil, err
+		}
 		if r.cut {
 			continue
 		}
@@ -161,6 +170,9 @@ func (b *builder) today() (flows, demands []*replayed) {
 		f := &b.Flows[i]
 		if !f.Approved {
 			continue
+		}
+		if b.stopped() != nil {
+			break // Build ends with the reason
 		}
 		q, v, ok := target.Follow(b.Snapshot, f, b.Policy)
 		switch {

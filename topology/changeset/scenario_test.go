@@ -288,7 +288,7 @@ func TestRemovalNamesWhatItCuts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := Build(Input{Snapshot: s, Flows: o.Flows, Results: rs, Policy: p.policy})
+	c, err := Build(t.Context(), Input{Snapshot: s, Flows: o.Flows, Results: rs, Policy: p.policy})
 	if err != nil {
 		t.Fatal(err)
 	}
