@@ -302,5 +302,5 @@ func rebuild(t testing.TB, s *topology.Snapshot, a *account, c *Changeset) *buil
 	ev := analyze.Evidence{Snapshots: []analyze.SnapshotAt{{Snapshot: s, Time: windowStart}}, Policy: analyze.DefaultPolicy()}
 	w := analyze.Window{Since: windowStart, Until: windowStart.AddDate(0, 0, 30), Location: time.UTC}
 	o := analyze.Reobserve(a.flows, ev, w)
-	return &builder{Input: &Input{Snapshot: s, Flows: o.Flows, Policy: target.DefaultPolicy()}, out: c}
+	return &builder{Input: &Input{Snapshot: s, Flows: o.Flows, Policy: target.DefaultPolicy()}, out: c, stopped: context.Background().Err}
 }
