@@ -33,6 +33,7 @@ type additive struct {
 	cells  []int32   // the places of the cells in has
 	at     []int32   // of each unit's first in cells
 	cover  []int32   // of each cell: how often it is covered
+	marks  []int32   // (units+1)*(width+1): corners of rules
 	way    []float64
 	scaleL float64
 	scale  []float64 // how far a multiplier may go: what it has beyond its cell's area
@@ -159,6 +160,7 @@ func (a *additive) fill(w *weighing, leaves []block, start, slab []int32) {
 	}
 	a.at = append(a.at, int32(len(a.cells)))
 	a.cover = make([]int32, len(a.cells))
+	a.marks = make([]int32, len(a.cum))
 }
 
 // span gives the units that a rule holds whole.

@@ -76,10 +76,13 @@ func (a *additive) price() float64 {
 }
 
 // value gives the core's bound and fills cover with how often each cell is in a
-// rule of negative reduced cost, and gives the number of these.
+// rule of negative reduced cost, and gives the number of these. A rule is a
+// rectangle of units and slabs: it marks its corners, and a running sum over
+// both makes the counts.
 func (a *additive) value() (bound float64, rules int) {
 	a.sum()
-	clear(a.cover)
+	w := a.width + 1
+	clear(a.marks)
 	bound = a.cum[len(a.cum)-1] - a.lambda*float64(a.k)
 	for i := range a.core {
 		r := &a.core[i]
@@ -90,13 +93,36 @@ func (a *additive) value() (bound float64, rules int) {
 		bound += c
 		rules++
 		n := &a.nodes[r.node]
-		for x := a.at[n.first]; x < a.at[n.end]; x++ {
-			if s := a.cells[x] % int32(a.width); s >= r.p && s <= r.q {
-				a.cover[x]++
+		low, top := a.marks[n.first*w:], a.marks[n.end*w:]
+		low[r.p]++
+		low[r.q+1]--
+		top[r.p]--
+		top[r.q+1]++
+	}
+	a.count()
+	return bound, rules
+}
+
+// count turns marks into the counts of the cells.
+func (a *additive) count() {
+	w := a.width + 1
+	above := a.marks[:w] // sums over units so far, of each slab
+	for i := range len(a.at) - 1 {
+		row := a.marks[i*w : (i+1)*w]
+		if i > 0 {
+			for s, n := range above {
+				row[s] += n
 			}
 		}
+		above = row
+		slab, sum, base := 0, int32(0), i*a.width
+		for x := a.at[i]; x < a.at[i+1]; x++ {
+			for to := int(a.cells[x]) - base; slab <= to; slab++ {
+				sum += row[slab]
+			}
+			a.cover[x] = sum
+		}
 	}
-	return bound, rules
 }
 
 // Of the subgradient: after how many steps all rules are priced again, and how

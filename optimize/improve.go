@@ -95,9 +95,10 @@ const (
 // guided looks for the multipliers of the sum of areas, and solves the problem
 // exactly on the rules that these find worth looking at: at every price, with
 // the true union. It gives the best within K to the improver, and begins again
-// from what that finds as long as it helps.
+// from what that finds as long as it helps. From the last multipliers it bounds
+// the sum of areas.
 func (s *search[T]) guided(ctx context.Context, rounds int) error {
-	for range rounds {
+	for round := range rounds {
 		at := s.pick(s.K)
 		if at < 0 || s.best[at].prog == nil || ctx.Err() != nil {
 			return ctx.Err()
@@ -120,9 +121,6 @@ func (s *search[T]) guided(ctx context.Context, rounds int) error {
 		a.start(areas, sum/float64(4*len(areas)))
 		a.ascend(ctx, sum, 6)
 		s.onCore(ctx, im, a, e.refs, price, base)
-		if len(in.pre) == 0 && in.kind.bits == wordBits {
-			s.bound(ctx, im, a, sum)
-		}
 		at = s.pick(s.K)
 		e = s.best[at]
 		next, err := s.improveFrom(ctx, in, e.prog.rules(e.k), 0.4)
@@ -132,7 +130,11 @@ func (s *search[T]) guided(ctx context.Context, rounds int) error {
 		if next != nil {
 			s.take(next, e.refs, price, base)
 		}
-		if now := s.pick(s.K); !s.best[now].cost.less(e.cost) {
+		better := s.best[s.pick(s.K)].cost.less(e.cost)
+		if !better || round == rounds-1 {
+			if len(in.pre) == 0 && in.kind.bits == wordBits {
+				s.bound(ctx, im, a, sum)
+			}
 			return nil
 		}
 	}
@@ -220,7 +222,7 @@ func (s *search[T]) bound(ctx context.Context, im *improver[T], a *additive, sum
 		return
 	}
 	fine.refine(a)
-	fine.ascend(ctx, sum, 1+s.options.Effort/40)
+	fine.ascend(ctx, sum, 1+s.options.Effort/boundEffort)
 	if b := fine.bound(); s.areaBound == nil || b.Cmp(s.areaBound) > 0 {
 		s.areaBound = b
 	}

@@ -230,23 +230,3 @@ func parsed(t *testing.T, text string, parse func(io.Reader) (*Instance, error))
 		t.Fatal(err)
 	}
 }
-
-func BenchmarkSolve(b *testing.B) {
-	for _, c := range []struct {
-		name       string
-		rows, cols int
-		density    float64
-	}{{"scp4", 200, 1000, .02}, {"scpd", 400, 4000, .05}, {"scpnre", 500, 5000, .1}, {"scpnrg", 1000, 10000, .02}} {
-		in := drawn(1, c.rows, c.cols, c.density, 100)
-		b.Run(c.name, func(b *testing.B) {
-			for b.Loop() {
-				s, err := Solve(context.Background(), in, Options{})
-				if err != nil {
-					b.Fatal(err)
-				}
-				b.ReportMetric(float64(s.Cost), "cost")
-				b.ReportMetric(float64(s.LowerBound), "bound")
-			}
-		})
-	}
-}
