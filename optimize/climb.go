@@ -132,13 +132,20 @@ const (
 	additiveNear  = 0.3
 )
 
+// Steps of the first round, as a share of what Polyak's rule gives: from
+// multipliers that only hint, and from those of a coarser look.
+const (
+	firstStep  = 0.5
+	refineStep = 0.05
+)
+
 // ascend improves the multipliers in rounds and keeps the best. A round's steps
 // are measured by what each multiplier was worth when it began, since the cells
 // of a wide rule and of a narrow one differ by many orders of magnitude.
-func (a *additive) ascend(ctx context.Context, upper float64, rounds int) {
+func (a *additive) ascend(ctx context.Context, upper, step float64, rounds int) {
 	best := a.price()
 	for round := range rounds {
-		length := 0.5 * math.Pow(0.7, float64(round))
+		length := step * math.Pow(0.7, float64(round))
 		if round > 0 {
 			for _, c := range a.cells {
 				a.scale[c] = max(0.02*a.scale[c], a.u[c]-a.own[c])

@@ -119,7 +119,7 @@ func (s *search[T]) guided(ctx context.Context, rounds int) error {
 		}
 		areas, sum := im.areas()
 		a.start(areas, sum/float64(4*len(areas)))
-		a.ascend(ctx, sum, 6)
+		a.ascend(ctx, sum, firstStep, 6)
 		s.onCore(ctx, im, a, e.refs, price, base)
 		at = s.pick(s.K)
 		e = s.best[at]
@@ -222,7 +222,7 @@ func (s *search[T]) bound(ctx context.Context, im *improver[T], a *additive, sum
 		return
 	}
 	fine.refine(a)
-	fine.ascend(ctx, sum, 1+s.options.Effort/boundEffort)
+	fine.ascend(ctx, sum, refineStep, 1+s.options.Effort/boundEffort)
 	if b := fine.bound(); s.areaBound == nil || b.Cmp(s.areaBound) > 0 {
 		s.areaBound = b
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"reflect"
 	"testing"
 
 	"github.com/flowcover/flowcover/topology/netset"
@@ -80,5 +81,24 @@ func TestSearchOnMixedProblems(t *testing.T) {
 	}
 	if answers < 30 {
 		t.Errorf("%d of 60 problems have an answer, want half of them at least", answers)
+	}
+}
+
+// The search does not depend on the order of what is approved, stands or weighs.
+func TestSearchInAnyOrder(t *testing.T) {
+	for seed := uint64(0); seed < 60; seed += 7 {
+		p := mixedProblem(seed)
+		want := mustSolve(t, p)
+		r := rand.New(rand.NewPCG(seed, 78))
+		r.Shuffle(len(p.Approved), func(i, j int) { p.Approved[i], p.Approved[j] = p.Approved[j], p.Approved[i] })
+		r.Shuffle(len(p.Current), func(i, j int) { p.Current[i], p.Current[j] = p.Current[j], p.Current[i] })
+		if p.Weight != nil {
+			z := p.Weight.Zones
+			r.Shuffle(len(z), func(i, j int) { z[i], z[j] = z[j], z[i] })
+		}
+		got := mustSolve(t, p)
+		if want.Witness == nil && !reflect.DeepEqual(got, want) || (want.Witness == nil) != (got.Witness == nil) {
+			t.Fatalf("seed %d: another order, another answer: %+v and %+v", seed, got, want)
+		}
 	}
 }
