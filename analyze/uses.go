@@ -22,6 +22,8 @@ type RuleUse struct {
 	Alone   int       `json:"alone"`
 	Records int64     `json:"records"`
 	Last    time.Time `json:"last,omitzero"`
+	// By names some of the flows: the first ten in the order of their keys.
+	By []string `json:"by"`
 	// ContainedIn are rules of the same group and direction that open all that it
 	// opens, each by itself, or entries of lower numbers that decide all of it
 	// together: it could go and nothing would change.
@@ -30,6 +32,9 @@ type RuleUse struct {
 	// flow was seen; NaN-free: 0 where it opens nothing. Routes have none.
 	UsedShare float64 `json:"used_share"`
 }
+
+// mostBy is how many flows a rule names.
+const mostBy = 10
 
 // Unused says whether no accepted flow of the window went by the rule.
 func (u RuleUse) Unused() bool { return u.Flows == 0 }
@@ -94,7 +99,7 @@ type uses struct {
 }
 
 func (u *uses) add(ref topology.RuleRef, opens *netset.Set) *ruleUse {
-	r := &ruleUse{RuleUse: RuleUse{Rule: ref, ContainedIn: []topology.RuleRef{}}, opens: opens, cells: map[netip.Addr]map[netset.Column]bool{}}
+	r := &ruleUse{RuleUse: RuleUse{Rule: ref, By: []string{}, ContainedIn: []topology.RuleRef{}}, opens: opens, cells: map[netip.Addr]map[netset.Column]bool{}}
 	u.by[ref] = r
 	return r
 }
@@ -197,6 +202,9 @@ func (r *ruleUse) count(f *Flow, remote netip.Addr, cols netset.Columns, alone b
 		r.Alone++
 	}
 	r.lastAt(f.Last)
+	if len(r.By) < mostBy {
+		r.By = append(r.By, f.ID)
+	}
 	if cols.First != cols.Last || !remote.IsValid() {
 		return // the whole of a protocol, or a range: no single cell was seen
 	}

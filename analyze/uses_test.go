@@ -49,6 +49,9 @@ func TestUses(t *testing.T) {
 	if u.Flows != 2 || u.Alone != 2 || math.Abs(u.UsedShare-2.0/65536) > 1e-12 || !u.Last.Equal(flows[0].Last) && u.Last.Day() != 3 {
 		t.Errorf("%+v", u)
 	}
+	if len(u.By) != 2 || u.By[0] == u.By[1] {
+		t.Errorf("which flows: %q", u.By)
+	}
 	if u = use(t, us, "sg-common", "ingress icmp 10.0.0.0/8"); !u.Unused() {
 		t.Errorf("%+v", u)
 	}

@@ -34,6 +34,8 @@ type analyzeRun struct {
 	engine    engineOptions
 	endpoint  string
 	top       int
+	csv       string
+	parquet   string
 	json      bool
 }
 
@@ -49,6 +51,8 @@ func analyzeVerb() command.Verb {
 	flags = append(flags, policyFlags()...)
 	flags = append(flags, engineFlags()...)
 	flags = append(flags, regionFlag(), roleFlag("with --discover: assume this role to ask for flow logs; one for each account"), endpointFlag(),
+		command.Flag{Name: "csv", Hint: "FILE", Usage: "also write the ranked table as CSV, columns as query's table flows"},
+		command.Flag{Name: "parquet", Hint: "FILE", Usage: "also write it as Parquet"},
 		command.Flag{Name: "top", Hint: "N", Type: command.Int, Default: "30", Usage: "print so many flows; 0: all"},
 		jsonFlag())
 	return command.Verb{
@@ -73,6 +77,7 @@ func newAnalyze(c *cli.Context, e *command.Env) (command.Runner, error) {
 	a := &analyzeRun{
 		env: e, logs: list(c.StringSlice("logs")), captures: list(c.StringSlice("captures")), snapshots: list(c.StringSlice("snapshot")),
 		state: c.String("state"), discover: c.Bool("discover"), regions: list(c.StringSlice("region")), roles: list(c.StringSlice("role-arn")), endpoint: c.String("endpoint-url"), top: c.Int("top"), json: c.Bool("json"),
+		csv: c.String("csv"), parquet: c.String("parquet"),
 	}
 	var err error
 	if a.window, err = parseWindow(c.String("since"), c.String("until"), c.String("timezone"), e.Now()); err != nil {
@@ -111,6 +116,9 @@ type analysis struct {
 func (a *analyzeRun) Run(ctx context.Context) error {
 	res, err := a.analyze(ctx)
 	if err != nil {
+		return err
+	}
+	if err := a.export(ctx, res); err != nil {
 		return err
 	}
 	if a.json {

@@ -26,9 +26,16 @@ type analyzeJSON struct {
 	Flows        []analyze.FlowJSON `json:"flows"`
 	Findings     []analyze.Finding  `json:"findings"`
 	Coverage     []analyze.Coverage `json:"coverage"`
+	Rules        []ruleJSON         `json:"rules"`
 	Losses       []analyze.Loss     `json:"losses"`
 	FlowLogs     []topology.FlowLog `json:"flow_logs"` // with --discover
 	Samples      analyze.Samples    `json:"samples"`
+}
+
+// ruleJSON is what the window says of a rule, with its state in a word.
+type ruleJSON struct {
+	analyze.RuleUse
+	State string `json:"state"`
 }
 
 // trafficJSON counts what went over the network for the objects read this time.
@@ -47,6 +54,10 @@ func (a *analyzeRun) asJSON(res *analysis) analyzeJSON {
 		Format: "flowcover.analyze/1", Digest: res.digest, Observations: res.key, Window: windowText(a.window),
 		Objects: res.report.Objects, Records: res.report.Records, Traffic: trafficOf(res.report), Losses: orEmpty(res.losses), FlowLogs: orEmpty(res.flowLogs), Flows: []analyze.FlowJSON{},
 		Findings: orEmpty(res.findings), Coverage: orEmpty(res.found.Coverage.List), Samples: res.found.Samples,
+	}
+	out.Rules = []ruleJSON{}
+	for _, r := range res.rules {
+		out.Rules = append(out.Rules, ruleJSON{r, r.State()})
 	}
 	for _, f := range res.found.Flows {
 		j := f.JSON()
@@ -69,8 +80,10 @@ func (a *analyzeRun) print(res *analysis) error {
 		}
 	}
 	b.WriteByte('\n')
-	text(fmt.Sprintf("%s of %s, %d approved; %s", plural(len(res.found.Flows), "flow", "flows"), plural(int(res.report.Records), "record", "records"),
-		approved, coverageText(res.found)))
+	text(fmt.Sprintf("%s of %s, %d approved", plural(len(res.found.Flows), "flow", "flows"), plural(int(res.report.Records), "record", "records"), approved))
+	for _, line := range sampleTexts(res.found.Samples) {
+		text(line)
+	}
 	o := res.report.Objects
 	text(fmt.Sprintf("objects: %d read, %d skipped, %d unreadable, %d outside; %s built, %d stood", o.Read, o.Skipped, o.Unreadable, o.Outside,
 		plural(res.report.Built, "day rollup", "day rollups"), len(res.report.Rollups)-res.report.Built))
@@ -78,19 +91,64 @@ func (a *analyzeRun) print(res *analysis) error {
 	if t := trafficOf(res.report); t.Moved+t.Retried > 0 {
 		text(fmt.Sprintf("network: %s moved, %s of the objects read not needed, %s tried again", sizeText(t.Moved), sizeText(t.Saved), plural(int(t.Retried), "request", "requests")))
 	}
+	if err := writeRules(&b, a.env.Width, res.rules, a.state); err != nil {
+		return err
+	}
 	writeFindings(&b, a.env.Width, res.findings, listed)
 	text("observations: " + res.key)
 	_, err := io.WriteString(a.env.Out, b.String())
 	return err
 }
 
-// coverageText says how much of the traffic the window is thought to hold.
-func coverageText(o *analyze.Observations) string {
-	s := o.Samples.All
-	if !s.Estimable {
-		return "too few days to estimate what was not seen"
+// sampleTexts say how much of the traffic that recurs the window is thought to
+// hold, and how the same question comes out where the last week is held out.
+func sampleTexts(s analyze.Samples) []string {
+	part := func(name string, x analyze.Sample) string {
+		if !x.Estimable {
+			return fmt.Sprintf("%s not estimable (%s, want 20)", name, plural(x.Days, "day", "days"))
+		}
+		return fmt.Sprintf("%s %.2f%% (%d days)", name, 100*x.Coverage, x.Days)
 	}
-	return fmt.Sprintf("an estimated %.1f%% of what recurs was seen", 100*s.Coverage)
+	out := []string{"seen of what recurs, estimated: " + part("all days", s.All) + ", " + part("weekdays", s.Weekdays) + ", " + part("month ends", s.Month)}
+	if s.LastWeek > 0 {
+		out = append(out, fmt.Sprintf("last week held out: %d of its %s had been seen before, %.2f%%", s.Known,
+			plural(s.LastWeek, "flow", "flows"), 100*float64(s.Known)/float64(s.LastWeek)))
+	}
+	return out
+}
+
+// writeRules counts the rules by kind and state.
+func writeRules(b *strings.Builder, width int, rules []analyze.RuleUse, state string) error {
+	if len(rules) == 0 {
+		return nil
+	}
+	states := []string{analyze.StateUnused, analyze.StateContained, analyze.StateRedundant, analyze.StateUsed}
+	count := map[string]map[string]int{}
+	for _, r := range rules {
+		k := r.Rule.Kind
+		if count[k] == nil {
+			count[k] = map[string]int{}
+		}
+		count[k]["all"]++
+		count[k][r.State()]++
+	}
+	t := &table.Table{Columns: []table.Column{{Name: "rules today"}, {Name: "all", Right: true}}}
+	for _, s := range states {
+		t.Columns = append(t.Columns, table.Column{Name: s, Right: true})
+	}
+	for _, k := range sortedKeys(count) {
+		cells := []string{k, strconv.Itoa(count[k]["all"])}
+		for _, s := range states {
+			cells = append(cells, strconv.Itoa(count[k][s]))
+		}
+		t.Add(cells...)
+	}
+	b.WriteByte('\n')
+	if err := t.Write(b, width); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(b, "each of them: flowcover query rules-by-use --state %s\n", state)
+	return err
 }
 
 func writeFindings(b *strings.Builder, width int, list []analyze.Finding, most int) {

@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/flowcover/flowcover/analyze/rollup"
+	"github.com/flowcover/flowcover/analyze/rollup/sealed"
 	"github.com/flowcover/flowcover/analyze/source"
 	"github.com/flowcover/flowcover/cmd/internal/command"
 )
@@ -56,6 +57,11 @@ func (o engineOptions) options(state source.Bucket) rollup.Options {
 	return rollup.Options{
 		State: state, Scratch: o.scratch, MemoryLimit: o.memory, DiskLimit: o.disk, Threads: o.threads, StageBytes: o.stage, Strict: o.strict,
 	}
+}
+
+// sealed are the same bounds for SQL over observations.
+func (o engineOptions) sealed() sealed.Options {
+	return sealed.Options{Scratch: o.scratch, Memory: o.memory, Disk: o.disk, Threads: o.threads}
 }
 
 // parseSize reads 512MiB, 1GB, 4096; empty is 0.

@@ -16,7 +16,6 @@ import (
 	"github.com/flowcover/flowcover/analyze"
 	"github.com/flowcover/flowcover/analyze/rollup"
 	"github.com/flowcover/flowcover/analyze/rollup/ask"
-	"github.com/flowcover/flowcover/analyze/rollup/sealed"
 	"github.com/flowcover/flowcover/analyze/source"
 	"github.com/flowcover/flowcover/cmd/internal/atomicfile"
 	"github.com/flowcover/flowcover/cmd/internal/command"
@@ -145,7 +144,7 @@ func (q *queryRun) Run(ctx context.Context) error {
 		return err
 	}
 	defer clean()
-	lib, err := ask.Open(ctx, in.Input, sealed.Options{Scratch: q.engine.scratch, Memory: q.engine.memory, Disk: q.engine.disk, Threads: q.engine.threads})
+	lib, err := ask.Open(ctx, in.Input, q.engine.sealed())
 	if err != nil {
 		return err
 	}
@@ -187,10 +186,10 @@ type queried struct {
 
 // open finds the observations and brings those of S3 to this machine.
 func (q *queryRun) open(ctx context.Context) (in queried, clean func(), err error) {
-	var temporary []string
+	var copies []func()
 	clean = func() {
-		for _, f := range temporary {
-			_ = os.Remove(f)
+		for _, remove := range copies {
+			remove()
 		}
 	}
 	o, earlier, fetch, err := q.find(ctx)
@@ -213,14 +212,12 @@ func (q *queryRun) open(ctx context.Context) (in queried, clean func(), err erro
 		if *f.into = f.path; f.path != "" {
 			continue
 		}
-		path, made, err := fetch(f.of.Digest)
-		if made {
-			temporary = append(temporary, path)
-		}
+		path, remove, err := fetch(f.of.Digest)
 		if err != nil {
 			clean()
 			return in, clean, err
 		}
+		copies = append(copies, remove)
 		*f.into = path
 	}
 	if earlier != nil {
@@ -231,7 +228,7 @@ func (q *queryRun) open(ctx context.Context) (in queried, clean func(), err erro
 
 // find gives the observations that are asked, those of an earlier window (nil:
 // none), and a function that gives the path of a digest's file.
-func (q *queryRun) find(ctx context.Context) (o, earlier *observations, fetch func(string) (string, bool, error), err error) {
+func (q *queryRun) find(ctx context.Context) (o, earlier *observations, fetch func(string) (string, func(), error), err error) {
 	var state source.Bucket
 	if q.state != "" {
 		if state, err = source.Open(ctx, q.state, source.Options{EndpointURL: q.endpoint, Region: q.region}); err != nil {
@@ -251,7 +248,7 @@ func (q *queryRun) find(ctx context.Context) (o, earlier *observations, fetch fu
 	case state != nil && q.asksOf("earlier", "history"):
 		earlier, err = findEarlier(ctx, state, o)
 	}
-	return o, earlier, func(digest string) (string, bool, error) {
+	return o, earlier, func(digest string) (string, func(), error) {
 		return fetchObservations(ctx, state, digest, q.engine.scratch)
 	}, err
 }
@@ -304,26 +301,31 @@ func findEarlier(ctx context.Context, state source.Bucket, now *observations) (*
 	return best, nil
 }
 
-// fetchObservations gives the path of an observations file; made says that it
-// is a copy to be removed.
-func fetchObservations(ctx context.Context, state source.Bucket, digest, scratch string) (path string, made bool, err error) {
+// fetchObservations gives the path of an observations file; clean removes it
+// where it is a copy.
+func fetchObservations(ctx context.Context, state source.Bucket, digest, scratch string) (path string, clean func(), err error) {
 	key := rollup.ObservationsKey(digest)
 	if path, ok := state.Local(key); ok {
-		return path, false, nil
+		return path, func() {}, nil
 	}
 	obj, err := state.Stat(ctx, key)
 	if err != nil {
-		return "", false, fmt.Errorf("--state: %w", err)
+		return "", nil, fmt.Errorf("--state: %w", err)
 	}
 	r, err := state.Open(ctx, obj)
 	if err != nil {
-		return "", false, fmt.Errorf("--state: %w", err)
+		return "", nil, fmt.Errorf("--state: %w", err)
 	}
 	defer func() { _ = r.Close() }()
 	f, err := os.CreateTemp(scratch, "flowcover-observations-*.parquet")
 	if err != nil {
-		return "", false, err
+		return "", nil, err
 	}
+	clean = func() { _ = os.Remove(f.Name()) }
 	_, err = io.Copy(f, r)
-	return f.Name(), true, errors.Join(err, f.Close())
+	if err = errors.Join(err, f.Close()); err != nil {
+		clean()
+		return "", nil, fmt.Errorf("--state: %w", err)
+	}
+	return f.Name(), clean, nil
 }

@@ -98,7 +98,7 @@ func (q *queryRun) answer(ctx context.Context, lib *ask.Library, in queried) err
 	defer func() { _ = a.Close() }()
 	switch {
 	case q.csv:
-		return q.writeCSV(a)
+		return writeCSV(q.env.Out, a)
 	case q.json:
 		return q.writeJSON(a, in)
 	}
@@ -125,8 +125,8 @@ func (q *queryRun) writeJSON(a *ask.Answer, in queried) error {
 	}
 }
 
-func (q *queryRun) writeCSV(a *ask.Answer) error {
-	w := csv.NewWriter(q.env.Out)
+func writeCSV(out io.Writer, a *ask.Answer) error {
+	w := csv.NewWriter(out)
 	head := make([]string, len(a.Columns))
 	for i, c := range a.Columns {
 		head[i] = c.Name

@@ -98,6 +98,10 @@ func TestAccuracy(t *testing.T) {
 	v5 := generate(t.Context(), t, 5, records)
 	v2 := generate(t.Context(), t, 2, records)
 	var table strings.Builder
+	rows := []string{
+		"| logs | flows | opener right | connections found | approved flows that are legitimate | legitimate ends that are approved |",
+		"|---|---|---|---|---|---|",
+	}
 	fmt.Fprintf(&table, "%-32s %8s %9s %9s %9s %9s\n", "logs", "flows", "opener", "found", "approved", "carried")
 	for _, c := range []struct {
 		name               string
@@ -118,6 +122,9 @@ func TestAccuracy(t *testing.T) {
 		s, flows := c.a.score(c.captures, c.snapshot)
 		fmt.Fprintf(&table, "%-32s %8d %9.4f %9.4f %9.4f %9.4f   %v %s\n", c.name, len(flows), s.Precision(), s.Recall(),
 			s.RulePrecision(), s.RuleRecall(), s.WrongBy, time.Since(began).Round(time.Millisecond))
+		if c.snapshot {
+			rows = append(rows, fmt.Sprintf("| %s | %d | %.4f | %.4f | %.4f | %.4f |", c.name, len(flows), s.Precision(), s.Recall(), s.RulePrecision(), s.RuleRecall()))
+		}
 		if s.Precision() < c.opener || s.RuleRecall() < c.carried && c.snapshot {
 			t.Errorf("%s: opener %.4f, want %.3f; carried %.4f, want %.3f\nwrong: %s\nmissed: %s", c.name, s.Precision(), c.opener,
 				s.RuleRecall(), c.carried, examples(s.Wrong), examples(s.Missed))
@@ -129,6 +136,13 @@ func TestAccuracy(t *testing.T) {
 		}
 	}
 	t.Logf("\n%s", table.String())
+	page, err := os.ReadFile("../../../docs/analyze.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := strings.Join(rows, "\n") + "\n"; !strings.Contains(string(page), want) {
+		t.Errorf("docs/analyze.md has another table of accuracy; it is\n%s", want)
+	}
 }
 
 func examples(list []string) string {
