@@ -49,6 +49,9 @@ type index struct {
 	lists        map[string]*netset.Table[struct{}]
 	notRead      map[string]string // call -> the code it was refused with
 
+	// Where the answer of a lookup may change; see wide.
+	heldCuts, publicCuts, subnetCuts, vpcCuts func() netset.Cuts
+
 	peered  map[[2]string]bool  // VPC pairs with an active peering
 	refTGWs map[string][]string // VPC -> gateways that carry SG references
 }
@@ -102,6 +105,7 @@ func newIndex(r Resources) *index {
 	x.addSubnets(r)
 	x.addTables(r)
 	x.addGateways(r)
+	x.addCuts(r)
 	return x
 }
 
@@ -207,6 +211,7 @@ func (x *index) addTables(r Resources) {
 	for i := range r.RouteTables {
 		t := &vpcTable{table: &r.RouteTables[i]}
 		t.routes = sync.OnceValue(func() *netset.Table[readyRoute] { return x.compileRoutes(t.table) })
+		t.cuts = sync.OnceValue(func() netset.Cuts { return netset.CutsAt(t.routes().Prefixes()...) })
 		for _, sub := range t.table.Subnets {
 			x.subnetRT[sub] = t
 		}
@@ -221,6 +226,7 @@ func (x *index) addTables(r Resources) {
 	for i := range r.TransitRouteTables {
 		t := &transitTable{table: &r.TransitRouteTables[i]}
 		t.routes = sync.OnceValue(func() *netset.Table[transitRoute] { return x.compileTransit(t.table) })
+		t.cuts = sync.OnceValue(func() netset.Cuts { return netset.CutsAt(t.routes().Prefixes()...) })
 		x.transitRT[t.table.ID] = t
 	}
 }

@@ -23,6 +23,7 @@ const (
 type vpcTable struct {
 	table  *RouteTable
 	routes func() *netset.Table[readyRoute]
+	cuts   func() netset.Cuts
 }
 
 type readyRoute struct {
@@ -77,6 +78,7 @@ func (r *Route) ref(table string) RuleRef {
 type transitTable struct {
 	table  *TransitGatewayRouteTable
 	routes func() *netset.Table[transitRoute]
+	cuts   func() netset.Cuts
 }
 
 // transitRoute is where a TGW route table sends a destination.

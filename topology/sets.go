@@ -15,6 +15,7 @@ type groupRules struct {
 	group *SecurityGroup
 	once  sync.Once
 	dirs  [2][]readyRule
+	edges [2]edges
 }
 
 type readyRule struct {
@@ -54,9 +55,10 @@ func (e NetworkACLEntry) Ref(acl string) RuleRef {
 
 // aclRules is an ACL with its entries by direction and number.
 type aclRules struct {
-	acl  *NetworkACL
-	once sync.Once
-	dirs [2][]readyEntry
+	acl   *NetworkACL
+	once  sync.Once
+	dirs  [2][]readyEntry
+	edges [2]edges
 }
 
 type readyEntry struct {

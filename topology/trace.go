@@ -400,6 +400,9 @@ func unroutable(a netip.Addr) bool {
 	return a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() || a.IsMulticast() || a.IsUnspecified() || sharedSpace.Contains(a)
 }
 
-var nat64Prefix = netip.MustParsePrefix("64:ff9b::/96")
+var (
+	nat64Prefix   = netip.MustParsePrefix("64:ff9b::/96")
+	nat64Prefixes = []netip.Prefix{nat64Prefix}
+)
 
 func nat64(a netip.Addr) bool { return nat64Prefix.Contains(a) }

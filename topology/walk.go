@@ -53,6 +53,8 @@ type walker struct {
 	exit   exit              // where it left
 	nats   []session         // translations on the way out, for the reply
 	relay  *NetworkInterface // the last appliance passed
+	entry  string            // the gateway by which it came from outside
+	wide   *wide             // nil: one packet
 }
 
 // crossing is how a packet came into the VPC it is in: it decides which
@@ -72,6 +74,7 @@ type session struct {
 	eni      *NetworkInterface
 	src, dst netip.Addr     // as the sender knows them
 	cols     netset.Columns // the reply's, at the sender
+	many     bool           // src stands for an interval (wide)
 }
 
 // exit is the way by which a packet left the snapshot.
@@ -105,19 +108,31 @@ func (s *Snapshot) run(w, r *walker, from, to place, cols, reply netset.Columns)
 	} else {
 		w.fromPlace(from)
 	}
-	r.reset(s)
+	w.prepare(r)
+	if r.end == "" {
+		r.sendBack(w)
+	}
+}
+
+// prepare readies r for the reply to what w delivered: its end stays open if
+// there is one.
+func (w *walker) prepare(r *walker) {
+	r.reset(w.s)
 	r.reply, r.src, r.dst, r.cols, r.ghost, r.end = true, w.dst, w.src, w.back, w.ghost, NotSent
 	r.nats = append(r.nats, w.nats...)
-	if !w.end.Delivered() {
+	if w.end.Delivered() {
+		r.end = ""
+	}
+}
+
+// sendBack sends a reply from where the request ended.
+func (w *walker) sendBack(request *walker) {
+	if request.landed == nil {
+		w.comeBack(request.exit)
 		return
 	}
-	r.end = ""
-	if w.landed == nil {
-		r.comeBack(w.exit)
-		return
-	}
-	r.sender = w.landed
-	r.fromPlace(place{w.landed, w.x.subnets[w.landed.Subnet], r.src})
+	w.sender = request.landed
+	w.fromPlace(place{request.landed, w.x.subnets[request.landed.Subnet], w.src})
 }
 
 // reset clears a walker and keeps its memory and its wish for text.
@@ -188,6 +203,9 @@ func (w *walker) acl(sub *Subnet, d Direction) bool {
 		w.note("no network ACL of %s is in the snapshot%s: taken as open", sub.ID, w.x.refusal("DescribeNetworkAcls"))
 		return true
 	}
+	if w.wide != nil {
+		return w.wideACL(id, d, remote)
+	}
 	ref, refused, allow := w.s.aclDecides(id, d, remote, w.cols)
 	w.checks = append(w.checks, Check{Kind: KindACLEntry, Resource: id, Subnet: sub.ID, Direction: d, Remote: remote, Columns: w.cols, Allow: allow, Rule: ref})
 	if !w.text {
@@ -219,6 +237,9 @@ func (w *walker) groups(n *NetworkInterface, d Direction) bool {
 			w.pass("security-group", strings.Join(n.Groups, " "), "%s is a reply: admitted with its request", d)
 		}
 		return true
+	}
+	if w.wide != nil {
+		return w.wideGroups(n, d, remote)
 	}
 	c := Check{Kind: KindSGRule, Resource: n.ID, ENI: n.ID, Direction: d, Remote: remote, Columns: w.cols}
 	for _, id := range n.Groups {

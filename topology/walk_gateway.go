@@ -18,6 +18,7 @@ func (w *walker) toInternet(sub *Subnet, id string) {
 	}
 	w.node(sub.VPC)
 	w.node(id)
+	w.cutPublic()
 	if unroutable(w.dst) {
 		w.stop(NullRouted, "internet-gateway", id, "the internet does not route %s", w.dst)
 		return
@@ -47,6 +48,7 @@ func (w *walker) publish() bool {
 	if w.sender != nil {
 		if a, ok := w.sender.PublicAddresses[w.src.String()]; ok {
 			w.src = a
+			w.oneSrc()
 			return true
 		}
 	}
@@ -70,14 +72,17 @@ func (w *walker) publish() bool {
 // translate puts a translator's address in the place of the source.
 func (w *walker) translate(n *NetworkInterface, to netip.Addr) {
 	if !w.reply {
-		w.nats = append(w.nats, session{n, w.src, w.dst, w.back})
+		w.nats = append(w.nats, session{n, w.src, w.dst, w.back, w.manySrc()})
 		w.back = replyColumns(w.cols, netset.Columns{})
 	}
 	w.src, w.sender, w.srcENI = to, n, nil
+	w.oneSrc()
 }
 
 // known says whether a public address belongs to an interface here.
 func (w *walker) known(a netip.Addr) bool {
+	w.cutDst(w.x.publicCuts)
+	w.cutDst(w.x.heldCuts)
 	if a.Is4() {
 		return len(w.x.eniAtPublic[a]) > 0
 	}
@@ -91,6 +96,8 @@ func (w *walker) enterInternet() {
 		return
 	}
 	w.via, w.az = overGateway, nil
+	w.cutDst(w.x.publicCuts)
+	w.cutDst(w.x.heldCuts)
 	here := w.x.eniAtPublic[w.dst]
 	if w.dst.Is6() {
 		here = w.s.InterfacesAt(w.dst)
@@ -111,6 +118,7 @@ func (w *walker) enterInternet() {
 		for _, private := range sortedKeys(n.PublicAddresses) {
 			if n.PublicAddresses[private] == public {
 				w.dst = netip.MustParseAddr(private)
+				w.oneDst()
 				break
 			}
 		}
@@ -142,6 +150,7 @@ func (w *walker) internetGateway(n *NetworkInterface) string {
 // gateway's own route table where it has one.
 func (w *walker) fromGateway(id, vpc string) {
 	if t, ok := w.x.gatewayRT[id]; ok {
+		w.cutDst(t.cuts)
 		if p, r, ok := t.routes().Longest(w.dst); ok && r.Target != "local" && r.State != StateBlackhole {
 			if w.text {
 				w.hops = append(w.hops, Hop{Kind: "route-table", Resource: t.table.ID, Rule: &r.ref, Verdict: Pass,
@@ -159,6 +168,7 @@ func (w *walker) fromGateway(id, vpc string) {
 func (w *walker) toEgressOnly(sub *Subnet, id string) {
 	w.node(sub.VPC)
 	w.node(id)
+	w.cutPublic()
 	switch {
 	case w.dst.Is4() || unroutable(w.dst):
 		w.stop(NullRouted, "egress-only-internet-gateway", id, "the internet does not route %s over IPv6", w.dst)
@@ -179,6 +189,9 @@ func (w *walker) toVPN(sub *Subnet, id string) {
 	}
 	w.node(sub.VPC)
 	w.node(id)
+	if ok {
+		w.cutDstAt(g.Destinations)
+	}
 	if ok && g.Destinations != nil && !holds(g.Destinations, w.dst) {
 		w.stop(NoRoute, "vpn-gateway", id, "none of its connections routes %s", w.dst)
 		return
@@ -214,7 +227,8 @@ func (w *walker) toNAT(sub *Subnet, id string) {
 		return
 	}
 	w.node(id)
-	if p := w.cols.First.Protocol(); !p.HasPorts() && p != netset.ICMP {
+	w.cutDstAt(nat64Prefixes)
+	if !w.translates() {
 		w.stop(DeniedIn, "nat-gateway", id, "it translates TCP, UDP and ICMP only")
 		return
 	}
@@ -238,13 +252,23 @@ func (w *walker) toRegionalNAT(g *Gateway) {
 	w.node(g.VPC)
 	w.node(g.ID)
 	out, ok := w.x.internetOf[g.VPC]
-	if p := w.cols.First.Protocol(); !p.HasPorts() && p != netset.ICMP || !ok || w.dst.Is6() || unroutable(w.dst) {
+	w.cutPublic()
+	if !w.translates() || !ok || w.dst.Is6() || unroutable(w.dst) {
 		w.stop(DeniedIn, "nat-gateway", g.ID, "it cannot carry %s", w.dst)
 		return
 	}
 	w.exit = exit{kind: exitGateway, id: g.ID, first: out.ID, vpc: g.VPC}
 	w.node(out.ID)
 	w.stop(ExitsNetwork, "nat-gateway", g.ID, "leaves by %s", out.ID)
+}
+
+// translates says whether a NAT gateway knows the packet's protocol.
+func (w *walker) translates() bool {
+	if w.wide != nil && !w.wide.whole {
+		return w.keep(natColumns)
+	}
+	p := w.cols.First.Protocol()
+	return p.HasPorts() || p == netset.ICMP
 }
 
 // fromHostNamed goes on from a translator's subnet, also to a neighbour.
@@ -269,6 +293,7 @@ func (w *walker) untranslate(n *NetworkInterface) {
 	w.nats = w.nats[:last]
 	w.pass("nat-gateway", w.nodeOf(n), "%s becomes %s, a connection that it knows", w.dst, s.src)
 	w.src, w.dst, w.cols, w.sender = s.dst, s.src, s.cols, n
+	w.manyDst(s.many)
 	sub, ok := w.x.subnets[n.Subnet]
 	if !ok {
 		w.stop(NullRouted, "network-interface", n.ID, "its subnet %s is not in the snapshot", n.Subnet)
@@ -393,6 +418,7 @@ func (w *walker) comeBack(e exit) {
 func (w *walker) fromOutside(to place) {
 	w.via = overGateway
 	if w.dst.Is4() && w.known(w.dst) {
+		w.entry = "internet"
 		w.enterInternet()
 		return
 	}
@@ -411,11 +437,13 @@ func (w *walker) fromOutside(to place) {
 		w.stop(NullRouted, "vpc", vpc, "no route table shows by which way %s would come in", w.src)
 		return
 	}
+	w.cutSrc(t.cuts)
 	r, ok := t.routes().Lookup(w.src)
 	if !ok || r.State == StateBlackhole {
 		w.stop(NullRouted, "route-table", t.table.ID, "no route leads back to %s: there is no way in from there", w.src)
 		return
 	}
+	w.entry = r.Target
 	switch kind, _, _ := strings.Cut(r.Target, "-"); {
 	case kind == "vgw":
 		w.node(r.Target)
@@ -435,6 +463,9 @@ func (w *walker) fromOutside(to place) {
 // target finds the subnet and VPC of a destination for a packet from outside.
 func (w *walker) target(to place) (*Subnet, string) {
 	n := to.eni
+	w.cutDst(w.x.heldCuts)
+	w.cutDst(w.x.vpcCuts)
+	w.cutDst(w.x.subnetCuts)
 	if here := w.s.InterfacesAt(w.dst); n == nil && len(here) > 0 {
 		n = here[0]
 	}
@@ -461,6 +492,7 @@ func (w *walker) fromTransit(vpc, tgw string) {
 		w.stop(NullRouted, "transit-gateway", tgw, "no table shows by which attachment %s would come in", w.src)
 		return
 	}
+	w.cutSrc(w.x.transitRT[a.RouteTable].cuts)
 	r, ok := w.x.transitRT[a.RouteTable].routes().Lookup(w.src)
 	if ok && !r.blackhole {
 		for _, in := range w.x.attachments[r.attachment] {
@@ -470,6 +502,7 @@ func (w *walker) fromTransit(vpc, tgw string) {
 			if in.ResourceType == AttachDX {
 				w.node(in.Resource)
 			}
+			w.entry = in.ID
 			w.via = overTransit
 			w.enterTransit(in)
 			return

@@ -81,6 +81,7 @@ func (w *walker) enterTransit(a *TransitGatewayAttachment) {
 		return
 	}
 	c := Check{Kind: KindTransitRoute, Resource: t.table.ID, Direction: Egress, Remote: w.dst, Columns: w.cols}
+	w.cutDst(t.cuts)
 	p, r, ok := t.routes().Longest(w.dst)
 	if !ok {
 		w.checks = append(w.checks, c)
@@ -185,6 +186,7 @@ func (w *walker) intoAttached(a *TransitGatewayAttachment) {
 		w.intoVPC(a.Resource, nil)
 		return
 	}
+	w.cutDst(w.x.subnetCuts)
 	target, _ := w.s.SubnetOf(a.Resource, w.dst)
 	var first *Route
 	for _, at := range landings {

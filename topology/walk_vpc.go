@@ -23,12 +23,13 @@ func (w *walker) fromPlace(p place) {
 		return
 	}
 	w.node(w.nodeOf(p.eni))
+	w.cutDst(w.x.heldCuts)
 	if slices.Contains(p.eni.Addresses, w.dst) {
 		w.landed = p.eni
 		w.stop(Accepted, "network-interface", p.eni.ID, "%s is its own address", w.dst)
 		return
 	}
-	if w.service(p.eni) {
+	if w.wide != nil && w.wideService(p.eni) || w.wide == nil && w.service(p.eni) {
 		return
 	}
 	if !w.groups(p.eni, Egress) {
@@ -45,23 +46,25 @@ func (w *walker) service(n *NetworkInterface) bool {
 	if c != w.cols.Last {
 		return false
 	}
-	dns := c == netset.ColumnOf(netset.UDP, 53) || c == netset.ColumnOf(netset.TCP, 53)
-	resolver := false
-	if v, ok := w.x.vpcs[n.VPC]; ok && dns {
-		for _, p := range v.CIDRs {
-			resolver = resolver || p.Addr().Is4() && p.Addr().Next().Next() == w.dst
-		}
-	}
-	switch w.dst {
-	case metadata4, metadata6, dns4, dns6, time4, time6:
-		resolver = true
-	}
-	if resolver {
+	dns := dnsColumns.Contains(c)
+	answered := beside(w.dst) || dns && w.x.resolver(n.VPC, w.dst)
+	if answered {
 		w.landed = n
 		w.stop(Accepted, "network-interface", n.ID, "%s is answered beside the instance: no rule, entry or route is asked", w.dst)
 	}
-	return resolver
+	return answered
 }
+
+var dnsColumns = netset.ColumnsOf(netset.PortColumns(netset.TCP, 53, 53), netset.PortColumns(netset.UDP, 53, 53))
+
+// resolver says whether an address is that of a VPC's own DNS resolver.
+func (x *index) resolver(vpc string, a netip.Addr) bool {
+	v, ok := x.vpcs[vpc]
+	return ok && slices.ContainsFunc(v.CIDRs, func(p netip.Prefix) bool { return p.Addr().Is4() && p.Addr().Next().Next() == a })
+}
+
+// beside says whether an address is answered beside every instance.
+func beside(a netip.Addr) bool { return slices.Contains(besideAddrs, a) }
 
 var (
 	metadata4 = netip.MustParseAddr("169.254.169.254")
@@ -70,11 +73,14 @@ var (
 	dns6      = netip.MustParseAddr("fd00:ec2::253")
 	time4     = netip.MustParseAddr("169.254.169.123")
 	time6     = netip.MustParseAddr("fd00:ec2::123")
+
+	besideAddrs = []netip.Addr{metadata4, metadata6, dns4, dns6, time4, time6}
 )
 
 // fromHost sends the packet from a host in a subnet: straight to a neighbour,
 // or out of the subnet.
 func (w *walker) fromHost(sub *Subnet) {
+	w.cutDstAt(sub.CIDRs)
 	if !holds(sub.CIDRs, w.dst) {
 		w.fromSubnet(sub)
 		return
@@ -118,6 +124,7 @@ func (w *walker) lookup(sub *Subnet) (*Route, bool) {
 	t := w.x.tableOf(sub.ID)
 	if t == nil {
 		w.note("no route table of %s is in the snapshot%s: taken as the local routes alone", sub.ID, w.x.refusal("DescribeRouteTables"))
+		w.cutDst(w.x.vpcCuts)
 		if v, ok := w.x.vpcs[sub.VPC]; ok && holds(v.CIDRs, w.dst) {
 			return &Route{Target: "local", State: StateActive}, true
 		}
@@ -125,6 +132,7 @@ func (w *walker) lookup(sub *Subnet) (*Route, bool) {
 		return nil, false
 	}
 	c := Check{Kind: KindRoute, Resource: t.table.ID, Subnet: sub.ID, Direction: Egress, Remote: w.dst, Columns: w.cols}
+	w.cutDst(t.cuts)
 	p, r, ok := t.routes().Longest(w.dst)
 	if !ok {
 		w.checks = append(w.checks, c)
@@ -190,6 +198,7 @@ func (w *walker) follow(sub *Subnet, r *Route) {
 // it comes from; nil: a gateway or a peering, which lie in none.
 func (w *walker) intoVPC(vpc string, from *Subnet) {
 	w.node(vpc)
+	w.cutDst(w.x.subnetCuts)
 	sub, ok := w.s.SubnetOf(vpc, w.dst)
 	if !ok {
 		w.stop(NullRouted, "vpc", vpc, "no subnet holds %s", w.dst)
@@ -220,6 +229,7 @@ func (w *walker) unheld(sub *Subnet) {
 
 // interfaceIn finds the interface of a VPC that holds an address.
 func (w *walker) interfaceIn(vpc string, a netip.Addr) *NetworkInterface {
+	w.cutDst(w.x.heldCuts)
 	for _, n := range w.x.eniAt[a] {
 		if n.VPC == vpc {
 			return n
@@ -292,6 +302,7 @@ func (w *walker) toPeer(sub *Subnet, id string) {
 	w.node(sub.VPC)
 	w.via = overPeering
 	if _, ok := w.x.vpcs[far.VPC]; !ok {
+		w.cutDstAt(far.CIDRs)
 		if len(far.CIDRs) > 0 && !holds(far.CIDRs, w.dst) {
 			w.stop(NullRouted, "peering", id, "%s is no address of %s", w.dst, far.VPC)
 			return

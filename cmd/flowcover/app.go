@@ -52,6 +52,7 @@ func newApp() *command.App {
 		reviewVerb(),
 		applyVerb(),
 		traceVerb(),
+		reachVerb(),
 		drawVerb(),
 		demoVerb(),
 		completionVerb(a),
