@@ -52,7 +52,7 @@ func removeStale(parent string) {
 // Bounds of DefaultMemory.
 const (
 	memoryFloor = 256 << 20
-	memoryRoof  = 1 << 30
+	memoryRoof  = 768 << 20
 )
 
 // DefaultMemory is DuckDB's memory limit where none is given: two fifths of what
