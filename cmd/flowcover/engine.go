@@ -20,7 +20,7 @@ func stateFlag() command.Flag {
 func engineFlags() []command.Flag {
 	return []command.Flag{
 		{Name: "scratch", Hint: "DIR", Key: "engine.scratch", Usage: "folder for staged objects and spilled tables; without it the system's"},
-		{Name: "memory", Hint: "SIZE", Key: "engine.memory", Usage: "memory of the query engine, such as 512MiB; without it two fifths of what this process may use, at most 1GiB"},
+		{Name: "memory", Hint: "SIZE", Key: "engine.memory", Usage: "memory of the query engine, such as 512MiB; without it two fifths of what this process may use, at most 768MiB"},
 		{Name: "disk", Hint: "SIZE", Key: "engine.disk", Usage: "most that the query engine spills to disk, such as 10GiB; without it nine tenths of what is free"},
 		{Name: "stage", Hint: "SIZE", Key: "engine.stage", Usage: "most bytes of flow logs on the disk at a time; without it 256MiB"},
 		{Name: "threads", Hint: "N", Type: command.Int, Key: "engine.threads", Usage: "threads of the query engine; without it one a CPU"},
