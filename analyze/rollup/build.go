@@ -59,6 +59,9 @@ func (e *Engine) addGroup(ctx context.Context, u *unit, inputs []*input) error {
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
+		if invalidates(err) {
+			return fmt.Errorf("%s: DuckDB failed inside itself, at no object's fault; the days done stand, so run it again: %w", u.describe(), err)
+		}
 		good, bad := e.sift(ctx, u, inputs)
 		if err := ctx.Err(); err != nil {
 			return err
@@ -75,6 +78,13 @@ func (e *Engine) addGroup(ctx context.Context, u *unit, inputs []*input) error {
 		inputs = good
 	}
 	return nil
+}
+
+// invalidates says that DuckDB answers nothing any more after this error, so
+// that asking it which object is at fault would blame them all.
+func invalidates(err error) bool {
+	var d *duckdb.Error
+	return errors.As(err, &d) && (d.Type == duckdb.ErrorTypeInternal || d.Type == duckdb.ErrorTypeFatal)
 }
 
 // sum adds inputs of one schema to the working tables, all of them or none.

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 
+	duckdb "github.com/marcboeker/go-duckdb/v2"
+
 	"github.com/flowcover/flowcover/analyze/parquetio"
 	"github.com/flowcover/flowcover/analyze/source"
 )
@@ -154,5 +156,20 @@ func TestInflatedText(t *testing.T) {
 	u.z = z.(*unpacker).z
 	if _, err := u.Read(make([]byte, 100)); !errors.Is(err, errUnpacked) {
 		t.Errorf("past the bound: %v", err)
+	}
+}
+
+// An error that ends DuckDB is no object's: after it every object would be found
+// unreadable.
+func TestErrorsThatEndDuckDB(t *testing.T) {
+	e := openEngine(t, t.TempDir(), Options{})
+	_, invalid := e.conn.ExecContext(context.Background(), "SELECT error('it is a file that says so')")
+	if invalid == nil || invalidates(fmt.Errorf("20_conversation.sql: %w", invalid)) {
+		t.Errorf("%v ends DuckDB", invalid)
+	}
+	for _, typ := range []duckdb.ErrorType{duckdb.ErrorTypeInternal, duckdb.ErrorTypeFatal} {
+		if err := errors.Join(fmt.Errorf("20_conversation.sql: %w", &duckdb.Error{Type: typ, Msg: "null"}), errors.New("ROLLBACK failed")); !invalidates(err) {
+			t.Errorf("%v does not end DuckDB", err)
+		}
 	}
 }
