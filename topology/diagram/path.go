@@ -147,7 +147,7 @@ func describeEnd(s *topology.Snapshot, id string) []string {
 	}
 	n := enis[0]
 	var out, where []string
-	for _, part := range []string{nameOf(s, n.Instance), clean(n.Tags["Name"]), clean(n.Description)} {
+	for _, part := range []string{clean(s.Name(n.Instance)), clean(n.Tags["Name"]), clean(n.Description)} {
 		if part != "" {
 			out = append(out, part)
 			break
@@ -168,7 +168,7 @@ func describeEnd(s *topology.Snapshot, id string) []string {
 
 // withName puts the name people use before an id.
 func withName(s *topology.Snapshot, id string) string {
-	if name := nameOf(s, id); name != "" {
+	if name := clean(s.Name(id)); name != "" {
 		return name + " (" + id + ")"
 	}
 	return id
@@ -206,7 +206,7 @@ func drawHop(d *svg, s *topology.Snapshot, h *topology.Hop, x, y float64) float6
 	d.rect(class, x, y, legWidth, height, 8)
 	at := y + hopPad + 11
 	name := kind
-	if n := nameOf(s, h.Resource); n != "" {
+	if n := clean(s.Name(h.Resource)); n != "" {
 		name += " " + n
 	}
 	word, wordClass := "pass", "good"
