@@ -2,11 +2,13 @@ package hostcap
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -62,6 +64,32 @@ func ReadRecipeCSV(r io.Reader) (*analyze.Capture, error) {
 		rec.Add(at, []Socket{{Protocol: netset.TCP, LocalPort: analyze.NoPort, Peer: a, PeerPort: int(port)}})
 	}
 	return rec.Capture(), nil
+}
+
+// WriteRecipeCSV writes a capture's connections in the old recipe's form, in the
+// order of their first sight: less than [Write] keeps. Own ends, who opened,
+// listening sockets and protocols other than TCP have no place in it. A
+// connection that the peer opened is left out: its destination is this host,
+// and the peer's port would be taken for one that somebody listens on.
+func WriteRecipeCSV(w io.Writer, c *analyze.Capture) error {
+	var tcp []analyze.Connection
+	for _, n := range c.Connections {
+		if n.Protocol == netset.TCP && n.PeerPort != analyze.NoPort && n.Opener != analyze.In {
+			tcp = append(tcp, n)
+		}
+	}
+	slices.SortStableFunc(tcp, func(a, b analyze.Connection) int {
+		return cmp.Or(a.First.Compare(b.First), a.Peer.Compare(b.Peer), a.PeerPort-b.PeerPort)
+	})
+	out := csv.NewWriter(w)
+	rows := [][]string{{"Timestamp", "Destination IP", "Port"}}
+	for _, n := range tcp {
+		rows = append(rows, []string{n.First.UTC().Format(time.RFC3339), n.Peer.String(), strconv.Itoa(n.PeerPort)})
+	}
+	if err := out.WriteAll(rows); err != nil {
+		return fmt.Errorf("write capture: %w", err)
+	}
+	return nil
 }
 
 func isRecipeHeader(w []string) bool {

@@ -233,6 +233,29 @@ func TestCounts(t *testing.T) {
 	}
 }
 
+// What is written in the recipe's form is read back, as far as the form goes.
+func TestWriteRecipeCSV(t *testing.T) {
+	c, err := Decode(strings.NewReader(conntrackEvents + conntrackText))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range c.Connections {
+		c.Connections[i].First = time.Unix(1788220800-int64(i), 0)
+	}
+	var b bytes.Buffer
+	if err := WriteRecipeCSV(&b, c); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Decode(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"tcp invalid IP:-1 10.0.2.50:5432 ?", "tcp invalid IP:-1 10.0.9.1:443 ?"}
+	if d := cmp.Diff(want, words(again)); d != "" {
+		t.Errorf("-want +got:\n%s", d)
+	}
+}
+
 // netstat of Linux cuts long addresses off: that is said, the rest is read.
 func TestCutOffAddresses(t *testing.T) {
 	c, err := Decode(strings.NewReader(netstatLinux + "tcp6       0      0 2001:db8:1234:5678:9:52 2001:db8:1234:5678::443 ESTABLISHED -\n"))

@@ -81,6 +81,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return usageError{err} },
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Value: ".", Usage: "the `FILE`, or a folder that exists or ends in / for files named HOST-TIME.jsonl"},
+			&cli.StringFlag{Name: "format", Value: "jsonl", Usage: "jsonl, or csv: Timestamp, Destination IP, Port of the TCP connections that the host opened, or may have"},
 			&cli.DurationFlag{Name: "interval", Value: 5 * time.Second, Usage: "time between samples"},
 			&cli.DurationFlag{Name: "duration", Usage: "how long to record; without it until told to stop"},
 			&cli.DurationFlag{Name: "rotate", Usage: "begin a new file after this time (--out must be a folder)"},
@@ -112,7 +113,7 @@ func parse(c *cli.Context, stderr io.Writer) (*recording, error) {
 	r := &recording{
 		out: c.String("out"), interval: c.Duration("interval"), duration: c.Duration("duration"),
 		rotate: c.Duration("rotate"), rotateLines: c.Int("rotate-lines"), interfaces: c.StringSlice("interface"),
-		noLoopback: c.Bool("no-loopback"), events: c.String("events"), metadata: c.String("metadata") == "auto",
+		noLoopback: c.Bool("no-loopback"), events: c.String("events"), metadata: c.String("metadata") == "auto", csv: c.String("format") == "csv",
 		host: c.String("host"), instance: c.String("instance"), enis: c.StringSlice("eni"),
 		sampler: &hostcap.Sampler{Processes: c.Bool("processes")}, log: stderr, now: time.Now,
 	}
@@ -129,7 +130,7 @@ func parse(c *cli.Context, stderr io.Writer) (*recording, error) {
 		return nil, fmt.Errorf("--rotate-lines %d: want 0 or more", r.rotateLines)
 	}
 	for _, v := range []struct{ flag, value, choices string }{
-		{"events", r.events, "auto, on, off"}, {"metadata", c.String("metadata"), "auto, off"},
+		{"events", r.events, "auto, on, off"}, {"metadata", c.String("metadata"), "auto, off"}, {"format", c.String("format"), "jsonl, csv"},
 	} {
 		if !strings.Contains(", "+v.choices+",", ", "+v.value+",") {
 			return nil, fmt.Errorf("--%s %q: want one of %s", v.flag, v.value, v.choices)

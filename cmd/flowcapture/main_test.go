@@ -177,6 +177,26 @@ func TestRotation(t *testing.T) {
 	}
 }
 
+// In the recipe's form only what the host opened, or may have, is written.
+func TestRecipeForm(t *testing.T) {
+	in := socket("10.0.0.1", 22, "10.9.0.4", 50022)
+	in.State = hostcap.Opened
+	r, ctx := testRecording(t, &fakeSampler{samples: [][]hostcap.Socket{{socket("10.0.0.1", 40000, "10.0.0.2", 443), in}}})
+	r.csv = true
+	if err := r.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(r.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	c, err := hostcap.Decode(f)
+	if err != nil || len(c.Connections) != 1 || c.Connections[0].PeerPort != 443 || !strings.HasSuffix(r.file, ".csv") {
+		t.Errorf("%s: %v, %+v", r.file, err, c)
+	}
+}
+
 func TestKeep(t *testing.T) {
 	in := []hostcap.Socket{socket("127.0.0.1", 1, "127.0.0.1", 2), socket("10.0.0.1", 1, "10.0.0.2", 2), socket("10.0.0.9", 1, "10.0.0.2", 2),
 		{Protocol: netset.TCP, State: hostcap.Listening, Local: netip.IPv6Unspecified(), LocalPort: 22}}
@@ -214,6 +234,7 @@ func TestUsage(t *testing.T) {
 		{"--duration -1s", 2, "--duration"},
 		{"--events maybe", 2, `--events "maybe": want one of auto, on, off`},
 		{"--metadata x", 2, "--metadata"},
+		{"--format xml", 2, `--format "xml": want one of jsonl, csv`},
 		{"--eni x", 2, "begins with eni-"},
 		{"--instance x", 2, "begins with i-"},
 		{"--rotate-lines -1", 2, "--rotate-lines"},

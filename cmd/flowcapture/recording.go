@@ -29,6 +29,7 @@ type recording struct {
 	noLoopback         bool
 	events             string // auto | on | off
 	metadata           bool
+	csv                bool // the recipe's form
 	host, instance     string
 	enis               []string
 	sampler            sampler
@@ -227,7 +228,12 @@ func (r *recording) write() error {
 	c.Host, c.Instance, c.ENIs = r.host, r.instance, r.enis
 	c.Addresses = append([]netip.Addr(nil), r.own...)
 	c.Since, c.Until = r.began, r.now()
-	err := atomicfile.Write(r.file, 0o644, func(w io.Writer) error { return hostcap.Write(w, c) })
+	err := atomicfile.Write(r.file, 0o644, func(w io.Writer) error {
+		if r.csv {
+			return hostcap.WriteRecipeCSV(w, c)
+		}
+		return hostcap.Write(w, c)
+	})
 	if err != nil {
 		return fmt.Errorf("--out: %w", err)
 	}
@@ -249,7 +255,7 @@ func unknown(c *analyze.Capture) string {
 	return fmt.Sprintf(" (%d of unknown side)", n)
 }
 
-// fileName is HOST-TIME.jsonl; of two files of one second the later gets a number.
+// fileName is HOST-TIME.jsonl, or .csv; of two files of one second the later gets a number.
 func (r *recording) fileName() string {
 	host := strings.Map(func(c rune) rune {
 		if strings.ContainsRune(`/\:`, c) {
@@ -258,12 +264,16 @@ func (r *recording) fileName() string {
 		return c
 	}, r.host)
 	base := host + "-" + r.began.UTC().Format("20060102T150405Z")
-	name := base + ".jsonl"
+	ext := ".jsonl"
+	if r.csv {
+		ext = ".csv"
+	}
+	name := base + ext
 	for n := 2; ; n++ {
 		if _, err := os.Lstat(filepath.Join(r.out, name)); err != nil {
 			return name
 		}
-		name = fmt.Sprintf("%s-%d.jsonl", base, n)
+		name = fmt.Sprintf("%s-%d%s", base, n, ext)
 	}
 }
 
