@@ -53,6 +53,7 @@ func newApp() *command.App {
 		applyVerb(),
 		traceVerb(),
 		reachVerb(),
+		lintVerb(),
 		drawVerb(),
 		demoVerb(),
 		completionVerb(a),

@@ -63,7 +63,7 @@ func in(path, dir string) bool { return path == dir || strings.HasPrefix(path, d
 // domain are the packages that do no I/O.
 func domain(short string) bool {
 	switch short {
-	case "topology", "topology/netset", "topology/changeset", "topology/diagram", "analyze":
+	case "topology", "topology/netset", "topology/lint", "topology/changeset", "topology/diagram", "analyze":
 		return true
 	}
 	return in(short, "optimize")
