@@ -100,6 +100,10 @@ func (g *gathered) nothing(logs []source.Bucket, w analyze.Window) error {
 		return fmt.Errorf("%w from %s to %s under %s: those there are from %s to %s", ErrNoLogs,
 			w.Since.Format(time.DateOnly), w.Until.Format(time.DateOnly), where, day(g.first), day(g.last))
 	}
+	if p := g.passed; p.times > 0 {
+		return fmt.Errorf("%w from %s to %s under %s: the folders there are of %s to %s", ErrNoLogs,
+			w.Since.Format(time.DateOnly), w.Until.Format(time.DateOnly), where, p.first, p.last)
+	}
 	return fmt.Errorf("%w under %s (%d other objects); expected are keys such as %s", ErrNoLogs, where, g.outside, source.Layouts)
 }
 
@@ -310,9 +314,30 @@ func (g *gathered) findings() []analyze.Finding {
 		out = append(out, analyze.Finding{Kind: "not-a-flow-log", Severity: "info", Resource: f.example,
 			Message: fmt.Sprintf("%d objects are no flow logs (%s), such as this one", f.count, why)})
 	}
+	out = append(out, g.passed.findings()...)
 	if g.overlaps > 0 {
 		out = append(out, analyze.Finding{Kind: "listed-twice", Severity: "info",
 			Message: fmt.Sprintf("%d objects lie in more than one of the places given and are read once", g.overlaps)})
+	}
+	return out
+}
+
+// findings name the folders that were not listed: their objects are not counted.
+func (p *passedOver) findings() []analyze.Finding {
+	var out []analyze.Finding
+	if p.times > 0 {
+		out = append(out, analyze.Finding{Kind: "not-listed", Severity: "info", Resource: p.example,
+			Message: fmt.Sprintf("%d folders of days outside the window were not listed, of %s to %s, such as this one; their objects are not counted", p.times, p.first, p.last)})
+	}
+	services := make([]string, 0, len(p.services))
+	for s := range p.services {
+		services = append(services, s)
+	}
+	sort.Strings(services)
+	for _, s := range services {
+		f := p.services[s]
+		out = append(out, analyze.Finding{Kind: "not-listed", Severity: "info", Resource: f.example,
+			Message: fmt.Sprintf("%d folders of another service's logs (%s) were not listed, such as this one", f.count, s)})
 	}
 	return out
 }

@@ -135,7 +135,35 @@ type gathered struct {
 	logs     int                        // flow log objects, of whatever day
 	first    int32
 	last     int32
+	passed   passedOver
 	overlaps int
+}
+
+// passedOver are the folders that were not listed.
+type passedOver struct {
+	times    int // of other days
+	first    string
+	last     string
+	example  string
+	services map[string]*foreignObjects
+}
+
+func (p *passedOver) add(f source.Passed) {
+	if f.Service != "" {
+		if p.services == nil {
+			p.services = map[string]*foreignObjects{}
+		}
+		if p.services[f.Service] == nil {
+			p.services[f.Service] = &foreignObjects{example: f.Name}
+		}
+		p.services[f.Service].count++
+		return
+	}
+	if p.times == 0 {
+		p.first, p.last, p.example = f.Period, f.Period, f.Name
+	}
+	p.times++
+	p.first, p.last = min(p.first, f.Period), max(p.last, f.Period)
 }
 
 type foreignObjects struct {
@@ -149,7 +177,7 @@ func gather(ctx context.Context, logs []source.Bucket, w analyze.Window) (*gathe
 	units := map[source.Partition]*unit{}
 	seen := map[string]bool{}
 	for _, b := range logs {
-		err := b.List(ctx, "", func(o source.Object) error {
+		err := source.ListDays(ctx, b, from, to, func(o source.Object) error {
 			k := source.ParseKey(o.Key)
 			if k.Reason != "" {
 				g.outside++
@@ -181,7 +209,7 @@ func gather(ctx context.Context, logs []source.Bucket, w analyze.Window) (*gathe
 			}
 			u.objects = append(u.objects, &object{Object: o, bucket: b, format: k.Format, key: source.CanonicalKey(o.Key)})
 			return nil
-		})
+		}, g.passed.add)
 		if err != nil {
 			return nil, err
 		}

@@ -201,13 +201,29 @@ func (b *s3Bucket) explain(what string, tries int, err error) error {
 }
 
 func (b *s3Bucket) List(ctx context.Context, prefix string, each func(Object) error) error {
-	var token *string
+	return b.list(ctx, listing{prefix: prefix}, each, nil)
+}
+
+// listing is what to list.
+type listing struct {
+	prefix  string
+	after   string // keys after this one; empty: all
+	folders bool   // what lies directly under the prefix, and the folders there
+}
+
+// list calls each with every object and folder with every folder, page by page.
+func (b *s3Bucket) list(ctx context.Context, l listing, each func(Object) error, folder func(key string)) error {
+	in := &s3.ListObjectsV2Input{Bucket: &b.bucket, Prefix: aws.String(b.prefix + l.prefix)}
+	if l.after != "" {
+		in.StartAfter = aws.String(b.prefix + l.after)
+	}
+	if l.folders {
+		in.Delimiter = aws.String("/")
+	}
 	for {
 		var out *s3.ListObjectsV2Output
-		err := b.try(ctx, "list "+b.Name(prefix), func() (err error) {
-			out, err = b.api.ListObjectsV2(ctx, &s3.ListObjectsV2Input{
-				Bucket: &b.bucket, Prefix: aws.String(b.prefix + prefix), ContinuationToken: token,
-			})
+		err := b.try(ctx, "list "+b.Name(l.prefix), func() (err error) {
+			out, err = b.api.ListObjectsV2(ctx, in)
 			return err
 		})
 		if err != nil {
@@ -225,10 +241,13 @@ func (b *s3Bucket) List(ctx context.Context, prefix string, each func(Object) er
 				return err
 			}
 		}
+		for i := range out.CommonPrefixes {
+			folder(strings.TrimPrefix(aws.ToString(out.CommonPrefixes[i].Prefix), b.prefix))
+		}
 		if !aws.ToBool(out.IsTruncated) || out.NextContinuationToken == nil {
 			return nil
 		}
-		token = out.NextContinuationToken
+		in.ContinuationToken = out.NextContinuationToken
 	}
 }
 

@@ -182,7 +182,10 @@ type listing struct {
 	IsTruncated           bool
 	NextContinuationToken string `xml:",omitempty"`
 	Contents              []entry
+	CommonPrefixes        []common
 }
+
+type common struct{ Prefix string }
 
 type entry struct {
 	Key, ETag, LastModified string
@@ -197,14 +200,30 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request) {
 	if size == 0 {
 		size = 1000
 	}
+	prefix, delimiter := q.Get("prefix"), q.Get("delimiter")
+	after := max(q.Get("continuation-token"), q.Get("start-after"))
 	var out listing
+	last := "" // what was given out last
 	for _, k := range s.sorted() {
-		if !strings.HasPrefix(k, q.Get("prefix")) || k <= q.Get("continuation-token") {
+		given := delimiter != "" && len(after) > len(prefix) && strings.HasSuffix(after, delimiter) // a folder, given out whole
+		if !strings.HasPrefix(k, prefix) || k <= after || given && strings.HasPrefix(k, after) {
 			continue
 		}
-		if len(out.Contents) == size {
-			out.IsTruncated, out.NextContinuationToken = true, out.Contents[size-1].Key
+		name, folder := k, false
+		if i := strings.Index(k[len(prefix):], delimiter); delimiter != "" && i >= 0 {
+			name, folder = k[:len(prefix)+i+1], true
+		}
+		if name == last {
+			continue
+		}
+		if len(out.Contents)+len(out.CommonPrefixes) == size {
+			out.IsTruncated, out.NextContinuationToken = true, last
 			break
+		}
+		last = name
+		if folder {
+			out.CommonPrefixes = append(out.CommonPrefixes, common{name})
+			continue
 		}
 		o := s.objects[k]
 		out.Contents = append(out.Contents, entry{k, `"` + o.etag + `"`, o.at.UTC().Format(time.RFC3339), len(o.data)})
