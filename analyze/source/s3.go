@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -16,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 // s3API is what this package needs of the S3 client.
@@ -24,6 +26,7 @@ type s3API interface {
 	HeadObject(context.Context, *s3.HeadObjectInput, ...func(*s3.Options)) (*s3.HeadObjectOutput, error)
 	GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error)
 	PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
+	HeadBucket(context.Context, *s3.HeadBucketInput, ...func(*s3.Options)) (*s3.HeadBucketOutput, error)
 	DeleteObject(context.Context, *s3.DeleteObjectInput, ...func(*s3.Options)) (*s3.DeleteObjectOutput, error)
 }
 
@@ -32,10 +35,19 @@ type s3Bucket struct {
 	uri      string
 	bucket   string
 	prefix   string // empty, or ends with a slash
-	api      s3API
+	region   atomic.Pointer[regional]
+	connect  func(region string) s3API
 	attempts int
 	wait     func(ctx context.Context, try int) error
 }
+
+// regional is a client of the Region that the bucket is thought to be in.
+type regional struct {
+	name string
+	s3API
+}
+
+func (b *s3Bucket) api() s3API { return b.region.Load().s3API }
 
 const (
 	defaultAttempts = 8
@@ -63,17 +75,8 @@ func openS3(ctx context.Context, uri string, opts Options) (Bucket, error) {
 	if b.wait == nil {
 		b.wait = backoff
 	}
-	b.api = s3.NewFromConfig(cfg, func(o *s3.Options) {
-		if opts.EndpointURL != "" {
-			o.BaseEndpoint = aws.String(opts.EndpointURL)
-		}
-		o.UsePathStyle = o.BaseEndpoint != nil
-		// Retries are ours: they go on inside a body, and are counted.
-		o.Retryer = aws.NopRetryer{}
-		// Stores other than AWS's know the newer checksums in part only.
-		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
-		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
-	})
+	b.connect = func(region string) s3API { return newClient(cfg, opts, region) }
+	b.region.Store(&regional{cfg.Region, b.connect(cfg.Region)})
 	if opts.Writable {
 		key := fmt.Sprintf(".try-%x", rand.Uint64())
 		if err := b.Put(ctx, key, strings.NewReader("")); err != nil {
@@ -84,6 +87,21 @@ func openS3(ctx context.Context, uri string, opts Options) (Bucket, error) {
 		}
 	}
 	return b, nil
+}
+
+func newClient(cfg aws.Config, opts Options, region string) s3API {
+	return s3.NewFromConfig(cfg, func(o *s3.Options) {
+		o.Region = region
+		if opts.EndpointURL != "" {
+			o.BaseEndpoint = aws.String(opts.EndpointURL)
+		}
+		o.UsePathStyle = o.BaseEndpoint != nil
+		// Retries are ours: they go on inside a body, and are counted.
+		o.Retryer = aws.NopRetryer{}
+		// Stores other than AWS's know the newer checksums in part only.
+		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
+		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
+	})
 }
 
 func awsConfig(ctx context.Context, opts Options) (aws.Config, error) {
@@ -141,6 +159,9 @@ func (b *s3Bucket) try(ctx context.Context, what string, f func() error) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		if b.moveTo(ctx, err) {
+			continue
+		}
 		if n >= b.attempts || !retryable(err) {
 			return b.explain(what, n, err)
 		}
@@ -149,6 +170,58 @@ func (b *s3Bucket) try(ctx context.Context, what string, f func() error) error {
 			return err
 		}
 	}
+}
+
+// moveTo turns to the bucket's own Region where an answer says that it is in
+// another: buckets of several Regions are read at once, with one configuration.
+func (b *s3Bucket) moveTo(ctx context.Context, err error) bool {
+	if !elsewhere(err) {
+		return false
+	}
+	at := b.region.Load()
+	region := regionIn(err)
+	if region == "" {
+		_, err := at.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &b.bucket})
+		region = regionIn(err)
+	}
+	if region == "" || region == at.name {
+		return false
+	}
+	// Another request may have turned there already.
+	b.region.CompareAndSwap(at, &regional{region, b.connect(region)})
+	return true
+}
+
+// elsewhere says that an answer is that of another Region than the bucket's.
+func elsewhere(err error) bool {
+	var status interface{ HTTPStatusCode() int }
+	if !errors.As(err, &status) {
+		return false
+	}
+	switch status.HTTPStatusCode() {
+	case http.StatusMovedPermanently, http.StatusTemporaryRedirect:
+		return true
+	case http.StatusBadRequest: // a HEAD has no body to say more
+		return regionIn(err) != "" || apiCode(err) == "AuthorizationHeaderMalformed"
+	}
+	return false
+}
+
+// regionIn is the bucket's Region as an error answer of S3 names it, or "".
+func regionIn(err error) string {
+	var answer *smithyhttp.ResponseError
+	if !errors.As(err, &answer) || answer.Response == nil {
+		return ""
+	}
+	return answer.Response.Header.Get("x-amz-bucket-region")
+}
+
+func apiCode(err error) string {
+	var code smithy.APIError
+	if errors.As(err, &code) {
+		return code.ErrorCode()
+	}
+	return ""
 }
 
 // errShort: a body ended before its length.
@@ -174,12 +247,7 @@ var errBody = errors.New("the connection broke")
 
 func (b *s3Bucket) explain(what string, tries int, err error) error {
 	var status interface{ HTTPStatusCode() int }
-	var code smithy.APIError
-	kind := ""
-	if errors.As(err, &code) {
-		kind = code.ErrorCode()
-	}
-	n := 0
+	kind, n := apiCode(err), 0
 	if errors.As(err, &status) {
 		n = status.HTTPStatusCode()
 	}
@@ -192,8 +260,8 @@ func (b *s3Bucket) explain(what string, tries int, err error) error {
 		return fmt.Errorf("%s: %w", what, ErrChanged)
 	case n == http.StatusForbidden:
 		return fmt.Errorf("%s: %w (%s)", what, ErrDenied, kind)
-	case n == http.StatusMovedPermanently, n == http.StatusTemporaryRedirect, n == http.StatusBadRequest && kind == "AuthorizationHeaderMalformed":
-		return fmt.Errorf("%s: the bucket is in another region: give its region: %w", what, err)
+	case elsewhere(err):
+		return fmt.Errorf("%s: the bucket is in another region, and S3 does not say in which: give its region: %w", what, err)
 	case tries > 1:
 		return fmt.Errorf("%s: after %d tries: %w", what, tries, err)
 	}
@@ -223,7 +291,7 @@ func (b *s3Bucket) list(ctx context.Context, l listing, each func(Object) error,
 	for {
 		var out *s3.ListObjectsV2Output
 		err := b.try(ctx, "list "+b.Name(l.prefix), func() (err error) {
-			out, err = b.api.ListObjectsV2(ctx, in)
+			out, err = b.api().ListObjectsV2(ctx, in)
 			return err
 		})
 		if err != nil {
@@ -254,7 +322,7 @@ func (b *s3Bucket) list(ctx context.Context, l listing, each func(Object) error,
 func (b *s3Bucket) Stat(ctx context.Context, key string) (Object, error) {
 	var out *s3.HeadObjectOutput
 	err := b.try(ctx, b.Name(key), func() (err error) {
-		out, err = b.api.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &b.bucket, Key: aws.String(b.prefix + key)})
+		out, err = b.api().HeadObject(ctx, &s3.HeadObjectInput{Bucket: &b.bucket, Key: aws.String(b.prefix + key)})
 		return err
 	})
 	if err != nil {
@@ -277,7 +345,7 @@ func (b *s3Bucket) get(ctx context.Context, o Object, offset, length int64) (io.
 	if o.ETag != "" {
 		in.IfMatch = aws.String(`"` + o.ETag + `"`)
 	}
-	out, err := b.api.GetObject(ctx, in)
+	out, err := b.api().GetObject(ctx, in)
 	if err != nil {
 		return nil, err
 	}
@@ -382,14 +450,14 @@ func (b *s3Bucket) Put(ctx context.Context, key string, body io.ReadSeeker) erro
 		if _, err := body.Seek(0, io.SeekStart); err != nil {
 			return err
 		}
-		_, err := b.api.PutObject(ctx, &s3.PutObjectInput{Bucket: &b.bucket, Key: aws.String(b.prefix + key), Body: body})
+		_, err := b.api().PutObject(ctx, &s3.PutObjectInput{Bucket: &b.bucket, Key: aws.String(b.prefix + key), Body: body})
 		return err
 	})
 }
 
 func (b *s3Bucket) Delete(ctx context.Context, key string) error {
 	err := b.try(ctx, "delete "+b.Name(key), func() error {
-		_, err := b.api.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b.bucket, Key: aws.String(b.prefix + key)})
+		_, err := b.api().DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b.bucket, Key: aws.String(b.prefix + key)})
 		return err
 	})
 	if errors.Is(err, ErrNotFound) {

@@ -50,6 +50,12 @@ type Server struct {
 	Rule func(Request) *Fault
 	// Delay is added to each request.
 	Delay time.Duration
+	// Region, if set, is the only one whose signatures are taken. Others are sent
+	// there: by status 301 or, if Malformed is set, 400. Silent leaves out the
+	// header that names it, but for HeadBucket.
+	Region    string
+	Malformed bool
+	Silent    bool
 	// PageSize of listings; 0 means 1000.
 	PageSize int
 
@@ -131,6 +137,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusNotFound, "NoSuchBucket")
 		return
 	}
+	if s.Region != "" && !strings.Contains(r.Header.Get("Authorization"), "/"+s.Region+"/s3/") {
+		s.sendAway(w, r, key)
+		return
+	}
 	fault := s.fault(r, key)
 	if fault != nil && fault.Status != 0 {
 		fail(w, fault.Status, fault.Code)
@@ -156,6 +166,18 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		fail(w, http.StatusMethodNotAllowed, "MethodNotAllowed")
 	}
+}
+
+// sendAway answers as S3 does in a Region that is not the bucket's.
+func (s *Server) sendAway(w http.ResponseWriter, r *http.Request, key string) {
+	if !s.Silent || key == "" && r.Method == http.MethodHead {
+		w.Header().Set("x-amz-bucket-region", s.Region)
+	}
+	if s.Malformed {
+		fail(w, http.StatusBadRequest, "AuthorizationHeaderMalformed")
+		return
+	}
+	fail(w, http.StatusMovedPermanently, "PermanentRedirect")
 }
 
 func (s *Server) fault(r *http.Request, key string) *Fault {
