@@ -86,14 +86,15 @@ func (l *List) Solve(ctx context.Context, o Options) (*Answer, error) {
 	}
 	a := &Answer{Max: o.Max, Before: len(l.Entries) + len(l.References), References: l.References,
 		ExtraAddresses: new(big.Int), ExtraCells: new(big.Int), Excess: new(big.Int), Bound: new(big.Int)}
-	a.Addresses = addresses(l.blocks()).Count()
 	room := o.Max - len(l.References)
 	if room < 1 && len(l.Entries) > 0 {
 		a.Witness = &optimize.Witness{LeastPrice: len(l.References) + 1,
 			Message: fmt.Sprintf("%d rules name security groups or prefix lists and stay as they are; with --max %d no room is left", len(l.References), o.Max)}
+		a.Addresses = addresses(l.blocks()).Count()
 		return a, nil
 	}
 	ps := l.problems(o, room)
+	a.Addresses = l.count(ps, o)
 	solve := l.fewest
 	if o.Exact {
 		solve = l.exactly
@@ -105,7 +106,10 @@ func (l *List) Solve(ctx context.Context, o Options) (*Answer, error) {
 		return nil, err
 	}
 	if a.Witness == nil {
-		if err := l.check(a, ps); err != nil {
+		if l.fast(o) {
+			l.carry(a.Rules)
+		}
+		if err := l.check(a, ps, o); err != nil {
 			return nil, fmt.Errorf("the answer fails its check, and is not shown: %w", err)
 		}
 	}
@@ -117,6 +121,18 @@ func (l *List) Solve(ctx context.Context, o Options) (*Answer, error) {
 		w.LeastPrice += len(l.References)
 	}
 	return a, nil
+}
+
+// count is the number of addresses in the list.
+func (l *List) count(ps []*optimize.Problem, o Options) *big.Int {
+	if !l.fast(o) {
+		return addresses(l.blocks()).Count()
+	}
+	n := new(big.Int)
+	for _, p := range ps {
+		n.Add(n, cellSet(p).Count())
+	}
+	return n
 }
 
 func (l *List) blocks() []netset.Block {
@@ -140,6 +156,12 @@ func addresses(bs []netset.Block) *netset.Set {
 func (l *List) problems(o Options, k int) []*optimize.Problem {
 	var out []*optimize.Problem
 	for _, v6 := range []bool{false, true} {
+		if !v6 && l.fast(o) {
+			if p := l.plainProblem(k); p != nil {
+				out = append(out, p)
+			}
+			continue
+		}
 		p := &optimize.Problem{ID: l.Form, V6: v6, K: k, Denies: o.Kind == KindACL && !o.Exact}
 		for i, e := range l.Entries {
 			if e.Prefix.Addr().Is6() == v6 {
@@ -273,10 +295,21 @@ func (l *List) take(a *Answer, rules []optimize.ChosenRule) {
 
 // check holds the rules against the list with code that is not the solver's, and
 // counts the addresses that they open.
-func (l *List) check(a *Answer, ps []*optimize.Problem) error {
+func (l *List) check(a *Answer, ps []*optimize.Problem, o Options) error {
 	excess, cells, extra := new(big.Int), new(big.Int), new(big.Int)
 	price := 0
 	for _, p := range ps {
+		if !p.V6 && l.fast(o) {
+			n, beyond, err := l.checkPlain(a)
+			if err != nil {
+				return err
+			}
+			price += n
+			for _, x := range []*big.Int{excess, cells, extra} {
+				x.Add(x, beyond)
+			}
+			continue
+		}
 		s := &optimize.Solution{}
 		for _, r := range a.Rules {
 			if r.Prefix.Addr().Is6() == p.V6 {

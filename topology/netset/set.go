@@ -1,7 +1,9 @@
 package netset
 
 import (
+	"encoding/binary"
 	"math/big"
+	"math/bits"
 	"net/netip"
 	"slices"
 
@@ -98,7 +100,7 @@ func mustSet(b *netipx.IPSetBuilder) *netipx.IPSet {
 }
 
 func appendSlab(out []slab, s slab) []slab {
-	if len(s.ips.Ranges()) == 0 {
+	if s.ips.Equal(noIPs) { // Ranges would copy them
 		return out
 	}
 	if n := len(out); n > 0 && out[n-1].cols.Last+1 == s.cols.First && out[n-1].ips.Equal(s.ips) {
@@ -153,10 +155,10 @@ func (s *Set) list() []slab {
 // Union gives the cells that are in either.
 func (s *Set) Union(o *Set) *Set {
 	return combine(s, o, func(x, y *netipx.IPSet) *netipx.IPSet {
-		if len(x.Ranges()) == 0 {
+		if x.Equal(noIPs) {
 			return y
 		}
-		if len(y.Ranges()) == 0 {
+		if y.Equal(noIPs) {
 			return x
 		}
 		var b netipx.IPSetBuilder
@@ -169,7 +171,7 @@ func (s *Set) Union(o *Set) *Set {
 // Intersect gives the cells that are in both.
 func (s *Set) Intersect(o *Set) *Set {
 	return combine(s, o, func(x, y *netipx.IPSet) *netipx.IPSet {
-		if len(x.Ranges()) == 0 || len(y.Ranges()) == 0 {
+		if x.Equal(noIPs) || y.Equal(noIPs) {
 			return noIPs
 		}
 		var b netipx.IPSetBuilder
@@ -182,7 +184,7 @@ func (s *Set) Intersect(o *Set) *Set {
 // Subtract gives the cells of s that are not in o.
 func (s *Set) Subtract(o *Set) *Set {
 	return combine(s, o, func(x, y *netipx.IPSet) *netipx.IPSet {
-		if len(x.Ranges()) == 0 || len(y.Ranges()) == 0 {
+		if x.Equal(noIPs) || y.Equal(noIPs) {
 			return x
 		}
 		var b netipx.IPSetBuilder
@@ -283,7 +285,9 @@ func (s *Set) ContainsSet(o *Set) bool { return o.Subtract(s).IsEmpty() }
 func (s *Set) Blocks() []Block {
 	var out []Block
 	for _, sl := range s.list() {
-		for _, p := range sl.ips.Prefixes() {
+		ps := sl.ips.Prefixes()
+		out = slices.Grow(out, len(ps))
+		for _, p := range ps {
 			out = append(out, Block{p, sl.cols})
 		}
 	}
@@ -302,9 +306,38 @@ func (s *Set) Only(v6 bool) *Set {
 // Count is the number of cells (address times column), exactly.
 func (s *Set) Count() *big.Int {
 	total := new(big.Int)
-	for _, b := range s.Blocks() {
-		n := new(big.Int).Lsh(big.NewInt(1), uint(b.Prefix.Addr().BitLen()-b.Prefix.Bits()))
-		total.Add(total, n.Mul(n, big.NewInt(int64(b.Columns.Len()))))
+	for _, sl := range s.list() {
+		var n size
+		for _, r := range sl.ips.Ranges() {
+			n.add(r.From(), r.To())
+		}
+		total.Add(total, new(big.Int).Mul(n.int(), big.NewInt(int64(sl.cols.Len()))))
 	}
 	return total
+}
+
+// size counts addresses: hi<<64 | lo, with whole for all 2^128 of IPv6.
+type size struct {
+	whole, hi, lo uint64
+}
+
+// add adds the addresses of a range.
+func (n *size) add(from, to netip.Addr) {
+	a, b := from.As16(), to.As16() // IPv4 differs in the last words alone
+	lo, borrow := bits.Sub64(binary.BigEndian.Uint64(b[8:]), binary.BigEndian.Uint64(a[8:]), 0)
+	hi, _ := bits.Sub64(binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(a[:8]), borrow)
+	lo, carry := bits.Add64(lo, 1, 0)
+	hi, over := bits.Add64(hi, 0, carry)
+	n.whole += over
+	n.lo, carry = bits.Add64(n.lo, lo, 0)
+	n.hi, carry = bits.Add64(n.hi, hi, carry)
+	n.whole += carry
+}
+
+func (n *size) int() *big.Int {
+	out := new(big.Int).SetUint64(n.whole)
+	for _, w := range []uint64{n.hi, n.lo} {
+		out.Lsh(out, 64).Or(out, new(big.Int).SetUint64(w))
+	}
+	return out
 }
