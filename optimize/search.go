@@ -349,7 +349,11 @@ func (s *search[T]) unreachable(ctx context.Context) (*Solution, error) {
 }
 
 func (s *search[T]) tooFew(least int) string {
-	m := fmt.Sprintf("%d rules are allowed, %d would do", s.K, least)
+	allowed := "rules are"
+	if s.K == 1 {
+		allowed = "rule is"
+	}
+	m := fmt.Sprintf("%d %s allowed, %d would do", s.K, allowed, least)
 	if s.pinned > 0 {
 		m += fmt.Sprintf(", %d of them rules that must stay", s.pinned)
 	}

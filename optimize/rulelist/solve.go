@@ -260,7 +260,7 @@ func (l *List) exactly(ctx context.Context, a *Answer, ps []*optimize.Problem, r
 			least = "and no fewer than " + strconv.Itoa(a.PriceBound) + " can do"
 		}
 		a.Witness = &optimize.Witness{LeastPrice: a.Price,
-			Message: fmt.Sprintf("%d rules open exactly what the list opens, %s; %d are allowed", a.Price, least, room)}
+			Message: fmt.Sprintf("%d rules open exactly what the list opens, %s; --max leaves room for %d", a.Price, least, room)}
 		a.Rules, a.Price, a.Proven = nil, 0, false
 	}
 	return nil

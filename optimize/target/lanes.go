@@ -18,8 +18,8 @@ import (
 // the axis has no room for that it is solved in lanes: each ICMP type or code by
 // itself, everything else together, budgets joined by min-plus convolution.
 
-// solveOne solves a problem so that each rule of the answer can be written.
-func solveOne(ctx context.Context, p *optimize.Problem, o optimize.Options) (*optimize.Solution, error) {
+// solveAxis solves a problem with its types set apart, or in lanes.
+func solveAxis(ctx context.Context, p *optimize.Problem, o optimize.Options) (*optimize.Solution, error) {
 	m, ok := remapOf(p)
 	if pieces, _ := icmpPieces(p); len(pieces) < 2 || !ok {
 		return solvePlain(ctx, p, o)
