@@ -228,28 +228,66 @@ func Prune(ctx context.Context, state source.Bucket, now time.Time, keep func(En
 }
 
 // Superseded are the rollups whose partition has one that was written later:
-// a late object, another time zone or a newer flowcover made it anew.
+// a late object, another time zone or a newer flowcover made it anew. Those of
+// [Fuller] are none of them.
 func Superseded(entries []Entry) map[string]bool {
-	type partition struct{ day, account, region, flowLog string }
-	newest := map[partition]Entry{}
+	fuller, newest := Fuller(entries), newestOf(entries)
 	old := map[string]bool{}
 	for _, e := range entries {
-		if e.Err != nil {
-			old[e.Name] = true
-			continue
-		}
-		k := partition{e.Sidecar.Day, e.Sidecar.Account, e.Sidecar.Region, e.Sidecar.FlowLog}
-		other, ok := newest[k]
-		if !ok {
-			newest[k] = e
-			continue
-		}
-		if e.Modified.After(other.Modified) || e.Modified.Equal(other.Modified) && e.Name > other.Name {
-			newest[k] = e
-			old[other.Name] = true
-		} else {
+		if e.Err != nil || newest[e.partition()].Name != e.Name && fuller[e.Name].Name == "" {
 			old[e.Name] = true
 		}
 	}
 	return old
+}
+
+// Fuller are the rollups, of each partition one at most, that a later one made
+// from fewer objects does not stand in for: a lifecycle rule had removed some of
+// the objects by then, or they could not be got at. The value is the later one.
+func Fuller(entries []Entry) map[string]Entry {
+	newest := newestOf(entries)
+	fullest := map[partition]Entry{}
+	for _, e := range entries {
+		newer := newest[e.partition()]
+		if e.Err != nil || e.objects() <= newer.objects() {
+			continue
+		}
+		best, ok := fullest[e.partition()]
+		if !ok || e.objects() > best.objects() || e.objects() == best.objects() && e.later(best) {
+			fullest[e.partition()] = e
+		}
+	}
+	out := map[string]Entry{}
+	for k, e := range fullest {
+		out[e.Name] = newest[k]
+	}
+	return out
+}
+
+type partition struct{ day, account, region, flowLog string }
+
+func (e *Entry) partition() partition {
+	return partition{e.Sidecar.Day, e.Sidecar.Account, e.Sidecar.Region, e.Sidecar.FlowLog}
+}
+
+// objects counts those that the rollup is made from.
+func (e *Entry) objects() int { return e.Sidecar.Objects.Read + e.Sidecar.Objects.Skipped }
+
+func (e *Entry) later(other Entry) bool {
+	return e.Modified.After(other.Modified) || e.Modified.Equal(other.Modified) && e.Name > other.Name
+}
+
+func newestOf(entries []Entry) map[partition]Entry {
+	newest := map[partition]Entry{}
+	for _, e := range entries {
+		if other, ok := newest[e.partition()]; e.Err == nil && (!ok || e.later(other)) {
+			newest[e.partition()] = e
+		}
+	}
+	return newest
+}
+
+// KeptReason says of a rollup of [Fuller] why it is kept.
+func (e *Entry) KeptReason(newer Entry) string {
+	return fmt.Sprintf("its day was made anew, of %d objects instead of %d: kept, for those are no longer there to read", newer.objects(), e.objects())
 }

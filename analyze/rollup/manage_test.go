@@ -2,8 +2,10 @@ package rollup
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -79,5 +81,46 @@ func TestListVerifyPrune(t *testing.T) {
 	bad, err := e.Verify(ctx, nil)
 	if err != nil || len(bad) != 1 || bad[now.Rollups[1]] == nil || !strings.Contains(bad[now.Rollups[1]].Error(), "another hash") {
 		t.Errorf("a harmed state: %v, %v", bad, err)
+	}
+}
+
+// A day that is read again after a lifecycle rule removed some of its objects
+// does not take the place of the fuller rollup.
+func TestFullerRollupIsKept(t *testing.T) {
+	logs, state := t.TempDir(), t.TempDir()
+	noon := at(t, "2026-09-10 12:00:00")
+	for i := range 3 {
+		writeFile(t, logs, dayKey("2026-09-10", fmt.Sprintf("%d.parquet", i)),
+			parquetBytes(t, udp("10.0.0.4", "10.0.0.2", 1000+i, 53, noon, false), parquetio.FlowLogOptions{}))
+	}
+	w := window(t, "2026-09-10", "2026-09-11", "UTC")
+	e := openEngine(t, state, Options{})
+	full := fill(t, e, logs, w).Rollups[0]
+	var thin []string
+	for i := range 2 {
+		if err := os.Remove(filepath.Join(logs, dayKey("2026-09-10", fmt.Sprintf("%d.parquet", i)))); err != nil {
+			t.Fatal(err)
+		}
+		thin = append(thin, fill(t, e, logs, w).Rollups[0])
+	}
+	entries, err := List(context.Background(), openDir(t, state, true))
+	if err != nil || len(entries) != 3 {
+		t.Fatalf("%d rollups, %v", len(entries), err)
+	}
+	// The order of writing, whatever the file system's clock can tell apart.
+	for i := range entries {
+		entries[i].Modified = time.Unix(int64(slices.Index([]string{full, thin[0], thin[1]}, entries[i].Name)), 0)
+	}
+	if old := Superseded(entries); len(old) != 1 || !old[thin[0]] {
+		t.Errorf("superseded: %v, want %s alone", old, thin[0])
+	}
+	fuller := Fuller(entries)
+	if len(fuller) != 1 || fuller[full].Name != thin[1] {
+		t.Errorf("fuller: %v", fuller)
+	}
+	for i := range entries {
+		if newer, ok := fuller[entries[i].Name]; ok && !strings.Contains(entries[i].KeptReason(newer), "of 1 objects instead of 3") {
+			t.Error(entries[i].KeptReason(newer))
+		}
 	}
 }

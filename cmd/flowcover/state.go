@@ -162,8 +162,14 @@ func (s *stateRun) prune(ctx context.Context, state source.Bucket) error {
 		return err
 	}
 	doc := statePruned{
-		Format: "flowcover.state-prune/1", State: state.URI(), DryRun: s.dry, Rollups: []prunedRollup{},
+		Format: "flowcover.state-prune/1", State: state.URI(), DryRun: s.dry, Rollups: []prunedRollup{}, Fuller: []prunedRollup{},
 		Files: orEmpty(pruned.Files), Bytes: pruned.Bytes, Kept: len(entries) - len(pruned.Rollups),
+	}
+	fuller := rollup.Fuller(entries)
+	for _, e := range entries {
+		if newer, ok := fuller[e.Name]; ok && why[e.Name] == "" {
+			doc.Fuller = append(doc.Fuller, prunedRollup{e.Name, e.KeptReason(newer)})
+		}
 	}
 	for _, name := range pruned.Rollups {
 		doc.Rollups = append(doc.Rollups, prunedRollup{name, why[name]})

@@ -60,7 +60,8 @@ type statePruned struct {
 	State   string         `json:"state"`
 	DryRun  bool           `json:"dry_run"`
 	Rollups []prunedRollup `json:"rollups"`
-	Files   []string       `json:"files"` // what killed runs left
+	Fuller  []prunedRollup `json:"fuller"` // kept: the newer one is made from fewer objects
+	Files   []string       `json:"files"`  // what killed runs left
 	Bytes   int64          `json:"bytes"`
 	Kept    int            `json:"kept"` // rollups
 }
@@ -155,6 +156,9 @@ func (s *stateRun) printPruned(doc statePruned) error {
 	var b strings.Builder
 	for _, r := range doc.Rollups {
 		b.WriteString(table.Indent(verb+" ", r.Name+": "+r.Reason, s.env.Width) + "\n")
+	}
+	for _, r := range doc.Fuller {
+		b.WriteString(table.Indent("kept ", r.Name+": "+r.Reason, s.env.Width) + "\n")
 	}
 	for _, f := range doc.Files {
 		b.WriteString(table.Indent(verb+" ", table.Clean(f)+": a run that was killed left it", s.env.Width) + "\n")
