@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -120,7 +121,7 @@ func (w *textWriter) write(fields []string, values [][]byte) error {
 	return w.buf.WriteByte('\n')
 }
 
-// sameSlice: readText hands out one slice for as long as one header holds.
+// sameSlice: readText hands out one slice for as long as headers name the same fields.
 func sameSlice(a, b []string) bool { return len(a) == len(b) && len(a) > 0 && &a[0] == &b[0] }
 
 func (w *textWriter) next(fields []string) error {
@@ -150,7 +151,7 @@ func (w *textWriter) flush() error {
 // readText reads text records: a header line that names the fields, then a
 // record a line, fields parted by blanks. Header lines may come again, with
 // other fields as well. Lines that fit no header are counted as bad. emit gets
-// the fields a rollup needs, the same slice while the header holds.
+// the fields a rollup needs, the same slice while headers name the same ones.
 func readText(r io.Reader, emit func(fields []string, values [][]byte) error) (records, bad int64, err error) {
 	br := bufio.NewReaderSize(r, maxLine)
 	var head *header
@@ -169,6 +170,10 @@ func readText(r io.Reader, emit func(fields []string, values [][]byte) error) (r
 			h := newHeader(words)
 			if why := h.schema.missing(); why != "" {
 				return records, bad, badContent("its header line: %s", strings.Replace(why, "column", "field", 1))
+			}
+			// The same fields again, in whatever order, go on in the same file.
+			if head != nil && slices.Equal(h.fields, head.fields) {
+				h.fields = head.fields
 			}
 			head = h
 		case head == nil:
