@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -91,6 +92,35 @@ func TestSparseStagingMovesWhatIsNeeded(t *testing.T) {
 	}
 	if sent, _ := s.Sent(); sent != rep.Moved {
 		t.Errorf("the server sent %d bytes, the report says %d", sent, rep.Moved)
+	}
+}
+
+// A small object costs one GET, of all of it.
+func TestSmallObjectIsOneGet(t *testing.T) {
+	s := s3fake.Start(t, "logs")
+	b := parquetBytes(t, tcp(testENI, "10.9.0.7", "10.0.0.5", 40000, 443, at(t, "2026-09-10 12:00:00"), 2, 18), parquetio.FlowLogOptions{})
+	if len(b) > wholeBelow {
+		t.Fatalf("%d bytes are not small", len(b))
+	}
+	key := dayKey("2026-09-10", "small.parquet")
+	s.Put(key, b)
+	var gets, others atomic.Int64
+	s.Rule = func(q s3fake.Request) *s3fake.Fault {
+		switch {
+		case q.Key == key && q.Method == http.MethodGet && q.Range == fmt.Sprintf("bytes=0-%d", len(b)-1):
+			gets.Add(1)
+		case q.Key != "":
+			others.Add(1)
+		}
+		return nil
+	}
+	e := openEngine(t, t.TempDir(), Options{})
+	rep, err := e.Fill(context.Background(), []source.Bucket{openFake(t, s, "")}, window(t, "2026-09-10", "2026-09-11", "UTC"), nil)
+	if err != nil || rep.Records != 2 {
+		t.Fatalf("%+v, %v", rep, err)
+	}
+	if gets.Load() != 1 || others.Load() != 0 || rep.Moved != int64(len(b)) {
+		t.Errorf("%d GETs of the whole, %d other requests, %d bytes moved of %d", gets.Load(), others.Load(), rep.Moved, len(b))
 	}
 }
 

@@ -24,11 +24,13 @@ import (
 // Records on both sides of a day's end in the window's zone, each one counted
 // in exactly one of the windows that meet there.
 func TestWindowEdges(t *testing.T) {
-	for _, c := range []struct{ zone, utc string }{
-		{"UTC", "2026-09-30 00:00:00"}, {"Asia/Seoul", "2026-09-29 15:00:00"}, {"Asia/Kolkata", "2026-09-29 18:30:00"},
-		{"America/Los_Angeles", "2026-09-30 07:00:00"}, {"Pacific/Kiritimati", "2026-09-29 10:00:00"},
+	for _, c := range []struct{ zone, utc, day string }{
+		{"UTC", "2026-09-30 00:00:00", "2026-09-30"}, {"Asia/Seoul", "2026-09-29 15:00:00", "2026-09-30"}, {"Asia/Kolkata", "2026-09-29 18:30:00", "2026-09-30"},
+		{"America/Los_Angeles", "2026-09-30 07:00:00", "2026-09-30"}, {"Pacific/Kiritimati", "2026-09-29 10:00:00", "2026-09-30"},
+		// The end of a month and a quarter.
+		{"UTC", "2026-10-01 00:00:00", "2026-10-01"}, {"Asia/Seoul", "2026-09-30 15:00:00", "2026-10-01"}, {"America/New_York", "2026-10-01 04:00:00", "2026-10-01"},
 	} {
-		edge := at(t, c.utc) // 2026-09-30 00:00 in the zone
+		edge := at(t, c.utc) // the day's midnight in the zone
 		logs := t.TempDir()
 		n := 0
 		add := func(start int, lag int) {
@@ -55,8 +57,9 @@ func TestWindowEdges(t *testing.T) {
 			}
 			return sum
 		}
-		if a, b, all := count("2026-09-29", "2026-09-30"), count("2026-09-30", "2026-10-01"), count("2026-09-29", "2026-10-01"); a != 8 || b != 8 || all != 16 {
-			t.Errorf("%s: %d before, %d after, %d together; want 8, 8, 16", c.zone, a, b, all)
+		next := func(n int) string { return unixUTC(int64(at(t, c.day+" 00:00:00") + n*86400)).Format("2006-01-02") }
+		if a, b, all := count(next(-1), c.day), count(c.day, next(1)), count(next(-1), next(1)); a != 8 || b != 8 || all != 16 {
+			t.Errorf("%s, %s: %d before, %d after, %d together; want 8, 8, 16", c.zone, c.day, a, b, all)
 		}
 	}
 }
