@@ -22,6 +22,11 @@ import (
 //go:embed sql/*.sql
 var sqlFiles embed.FS
 
+// spanSQL is no part of what a rollup is made with, nor of its name.
+//
+//go:embed sql/read/span.sql
+var spanSQL string
+
 // Options of Open.
 type Options struct {
 	// State is where rollups and observations are kept. Open it Writable.

@@ -78,6 +78,22 @@ func fits(s *Sidecar, w analyze.Window) error {
 	return nil
 }
 
+// Span is where the records of the rollups lie, of whatever window: the first
+// second and the last. It is false if none of them has a time.
+func (e *Engine) Span(ctx context.Context, rollups []string, w analyze.Window) (first, last time.Time, ok bool, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	some, err := e.open(ctx, rollups, "flows", w)
+	if err != nil || !some {
+		return first, last, false, err
+	}
+	var from, to sql.NullInt64
+	if err := e.conn.QueryRowContext(ctx, spanSQL).Scan(&from, &to); err != nil {
+		return first, last, false, fmt.Errorf("span.sql: %w", cause(ctx, err))
+	}
+	return time.Unix(from.Int64, 0), time.Unix(to.Int64, 0), from.Valid && to.Valid, nil
+}
+
 // Rows sums the rollups over the window, in the order of their keys.
 func (e *Engine) Rows(ctx context.Context, rollups []string, w analyze.Window) ([]analyze.Row, error) {
 	e.mu.Lock()

@@ -162,6 +162,10 @@ func (a *analyzeRun) analyze(ctx context.Context) (*analysis, error) {
 	if err != nil {
 		return nil, err
 	}
+	empty, err := a.emptyWindow(ctx, eng, res.report, rows)
+	if err != nil {
+		return nil, err
+	}
 	hours, err := eng.ENIHours(ctx, res.report.Rollups, a.window)
 	if err != nil {
 		return nil, err
@@ -182,8 +186,27 @@ func (a *analyzeRun) analyze(ctx context.Context) (*analysis, error) {
 		a.env.Progress.Show("follow flows through rules", 0, 0, "")
 		res.rules = analyze.Uses(res.found.Flows, today)
 	}
-	res.findings = slices.Concat(asked, res.report.Findings, outside, caps.findings, lost, res.found.Findings)
+	res.findings = slices.Concat(asked, empty, res.report.Findings, outside, caps.findings, lost, res.found.Findings)
 	return res, a.save(ctx, eng, state, res, snaps, caps, hours)
+}
+
+// emptyWindow says where the records are that were read, if the window holds none.
+func (a *analyzeRun) emptyWindow(ctx context.Context, eng *rollup.Engine, rep rollup.Report, rows []analyze.Row) ([]analyze.Finding, error) {
+	if len(rows) > 0 {
+		return nil, nil
+	}
+	w := windowText(a.window)
+	f := analyze.Finding{Kind: "empty-window", Severity: "high",
+		Message: fmt.Sprintf("no flow of the %s read is in the window from %s to %s", plural(int(rep.Records), "record", "records"), w.Since, w.Until)}
+	first, last, ok, err := eng.Span(ctx, rep.Rollups, a.window)
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		in := func(t time.Time) string { return t.In(a.window.Location).Format(time.RFC3339) }
+		f.Message += fmt.Sprintf("; they are from %s to %s: see --since, --until and --timezone", in(first), in(last))
+	}
+	return []analyze.Finding{f}, nil
 }
 
 // open opens the engine and every place that it works on.
