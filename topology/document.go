@@ -281,7 +281,7 @@ func (e *EditedError) Error() string {
 	if what == "" {
 		what = "quotas or not_read"
 	}
-	return fmt.Sprintf("snapshot: %s: %s: the file was changed after it was written; take the snapshot again", what, e.Reason)
+	return fmt.Sprintf("snapshot: %s: %s: the file was changed after it was written, or another version of flowcover wrote it; take the snapshot again", what, e.Reason)
 }
 
 func (d *Document) verify(s *Snapshot) error {

@@ -80,7 +80,7 @@ func payload(b []byte, typeAt, skip int) []byte {
 func (p *pcap) packet(at time.Time, b []byte) {
 	var src, dst netip.Addr
 	var proto netset.Protocol
-	size := 0
+	var size int
 	switch {
 	case b[0]>>4 == 4 && len(b) >= 20:
 		n := int(b[0]&15) * 4

@@ -46,7 +46,6 @@ type vpcCard struct {
 	enis       int
 	groups     int
 	endpoints  int
-	nats       int
 	gateways   map[string]int // by kind
 	peerings   int
 	hubs       []joint // by order of the hubs

@@ -21,7 +21,7 @@ type bench struct {
 }
 
 func (b *bench) say(format string, args ...any) {
-	fmt.Fprintf(b.log, "%s  "+format+"\n", append([]any{time.Now().Format(time.TimeOnly)}, args...)...)
+	_, _ = fmt.Fprintf(b.log, "%s  "+format+"\n", append([]any{time.Now().Format(time.TimeOnly)}, args...)...)
 }
 
 // once makes something unless an earlier run did; what was made in part is made
