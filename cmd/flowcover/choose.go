@@ -27,6 +27,7 @@ func chooseFlags() []command.Flag {
 		{Name: "max-excess", Hint: "ID=N", Type: command.Strings, Key: "max-excess", Kind: config.Map, Usage: "the fewest rules that open no more than N (weighted) beyond the approved flows, for an sg- or acl- id"},
 		{Name: "effort", Hint: "N", Type: command.Int, Key: "effort", Usage: "work on a list, in tenths of a second on one CPU, roughly; without it 5; the same effort gives the same answer"},
 		{Name: "solve-time", Hint: "TIME", Key: "solve-time", Usage: "a guard, such as 30s: a list that takes longer gets the best rules so far and is marked cut short"},
+		{Name: "hold-out", Hint: "auto|off", Key: "hold-out", Default: holdOutAuto, Usage: "auto: say what each list, made without the last quarter of a window of 20 days or more, would have carried of that; off: do not"},
 		{Name: "svg", Hint: "DIR", Usage: "draw each list's frontier, rules against excess, into this folder"},
 	}
 }
@@ -98,6 +99,9 @@ func chartOf(t *changeset.Target) *chart.Chart {
 	c := &chart.Chart{Title: t.ID, Quota: t.Quota, Today: &chart.Point{Rules: t.RulesBefore, Excess: number(t.ExcessBefore)}}
 	for _, p := range t.Frontier {
 		c.Frontier = append(c.Frontier, chart.Point{Rules: p.Rules, Excess: number(p.Excess)})
+		if p.Carried != nil {
+			c.Frontier[len(c.Frontier)-1].Carried = &p.Carried.Flows
+		}
 	}
 	if t.Outcome != target.OutcomeCannot {
 		c.Proposed = &chart.Point{Rules: t.RulesAfter, Excess: number(t.ExcessAfter)}

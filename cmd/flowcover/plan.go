@@ -46,6 +46,7 @@ type planRun struct {
 	workers      int
 	effort       int
 	solveTime    time.Duration // 0: no guard
+	noHoldOut    bool
 	svg          string
 	json         bool
 	all          bool
@@ -114,6 +115,9 @@ func newPlan(c *cli.Context, e *command.Env) (command.Runner, error) {
 	if p.solveTime, err = readGuard(c); err != nil {
 		return nil, err
 	}
+	if p.noHoldOut, err = readHoldOut(c.String("hold-out")); err != nil {
+		return nil, err
+	}
 	if p.policy, p.params, err = readPolicy(c); err != nil {
 		return nil, err
 	}
@@ -144,6 +148,9 @@ func newPlan(c *cli.Context, e *command.Env) (command.Runner, error) {
 		p.params["effort"] = strconv.Itoa(p.effort)
 	}
 	note("solve-time", list([]string{c.String("solve-time")}))
+	if p.noHoldOut {
+		p.params["hold-out"] = holdOutOff
+	}
 	note("policy.forbidden", list(c.StringSlice("policy-forbidden")))
 	p.params["allow-widening"] = strconv.FormatBool(p.rules.AllowWidening)
 	return p, nil
@@ -323,10 +330,11 @@ func (p *planRun) plan(ctx context.Context) (*changeset.Changeset, error) {
 	if err != nil { // of what people asked for: scope, quotas, limits
 		return nil, &command.UsageError{Verb: "plan", Err: err}
 	}
-	results, err := target.Solve(ctx, targets, target.Options{
-		Workers: p.workers, Guard: guard(p.solveTime), Optimize: optimize.Options{Effort: p.effort},
-		Progress: func(done, total int) { p.env.Progress.Show("solve", int64(done), int64(total), "lists of rules") },
-	})
+	results, err := target.Solve(ctx, targets, p.options("solve"))
+	if err != nil {
+		return nil, err
+	}
+	since, none, err := p.holdOut(ctx, in, results, window)
 	if err != nil {
 		return nil, err
 	}
@@ -334,13 +342,21 @@ func (p *planRun) plan(ctx context.Context) (*changeset.Changeset, error) {
 	cs, err := changeset.Build(ctx, changeset.Input{
 		Snapshot: effective, Flows: judged.Flows, Results: results, Policy: p.rules, Forbidden: in.Forbidden,
 		Findings: slices.Concat(judged.Findings, found), Author: p.author, Created: p.env.Now().UTC().Format(time.RFC3339), Tool: "flowcover " + p.env.Version,
-		Observations: o.Digest, Window: windowText(window), Parameters: p.params,
+		Observations: o.Digest, Window: windowText(window), HeldOutSince: since, NothingHeldOut: none, Parameters: p.params,
 	})
 	if err != nil {
 		return nil, err
 	}
 	cs.Snapshot = today.Digest()
 	return cs, nil
+}
+
+// options are those of everything that solves lists.
+func (p *planRun) options(stage string) target.Options {
+	return target.Options{
+		Workers: p.workers, Guard: guard(p.solveTime), Optimize: optimize.Options{Effort: p.effort},
+		Progress: func(done, total int) { p.env.Progress.Show(stage, int64(done), int64(total), "lists of rules") },
+	}
 }
 
 // newest gives the snapshot that was taken last; of equals the last named.

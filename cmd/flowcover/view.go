@@ -111,6 +111,9 @@ func (v *changesetView) targets(cs *changeset.Changeset) {
 		if g.Reason != "" {
 			v.text("    ", g.Reason)
 		}
+		if s := heldWords(&g); s != "" {
+			v.text("    ", s)
+		}
 		added := map[string]bool{}
 		for _, c := range cs.Changes {
 			if c.Target != g.Resource || !inTarget(c, g) {

@@ -11,9 +11,9 @@ import (
 type Point struct {
 	Rules  int
 	Excess *big.Int
-	// Carried is the share, 0 to 1, of the connections of the last part of the
-	// window that such a list made from the part before would have carried.
-	Carried float64
+	// Carried is the share, 0 to 1, of the flows of the last part of the window
+	// that such a list made from the part before would have carried. Nil: not known.
+	Carried *float64
 }
 
 // Chart is what is drawn. Texts may be in any language.
@@ -23,8 +23,6 @@ type Chart struct {
 	Quota    int     // 0: none
 	Today    *Point  // nil: not known
 	Proposed *Point  // nil: nothing is
-	// Held: Carried is known of every point.
-	Held bool
 	// Words names the parts of the picture; the zero value: [English].
 	Words Words
 }
@@ -56,7 +54,7 @@ const style = `
   .paper { fill: var(--paper) } .grid { stroke: var(--grid) } .axis { stroke: var(--soft) }
   .line { fill: none; stroke: var(--line); stroke-width: 2 } .dot { fill: var(--line) }
   .quota { stroke: var(--soft); stroke-width: 1.5; stroke-dasharray: 6 4 }
-  .held { fill: none; stroke: var(--held); stroke-width: 1.5; stroke-dasharray: 2 3 }
+  .held { fill: none; stroke: var(--held); stroke-width: 1.5; stroke-dasharray: 2 3 } .part { fill: var(--held) }
   .now { fill: var(--paper); stroke: var(--now); stroke-width: 2.5 } .new { fill: var(--new); stroke: var(--paper); stroke-width: 1.5 }
 `
 
@@ -79,6 +77,7 @@ type drawing struct {
 	most    int     // rules at the right edge
 	decades int     // powers of ten at the upper edge
 	words   Words   // never empty
+	held    bool    // a point has a share
 	x0, x1  float64 // the field
 	y0, y1  float64
 }
@@ -99,6 +98,7 @@ func newDrawing(c *Chart) *drawing {
 	}
 	for i := range c.Frontier {
 		see(&c.Frontier[i])
+		d.held = d.held || c.Frontier[i].Carried != nil
 	}
 	see(c.Today)
 	see(c.Proposed)

@@ -29,14 +29,19 @@ func big10(exp int64) *big.Int { return new(big.Int).Exp(big.NewInt(10), big.New
 func TestPictureIsXMLAndInside(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 200 {
-		c := &Chart{Title: "sg-1 <ingress> & \"ipv4\" \x00규칙", Quota: r.IntN(70), Held: r.IntN(2) == 0}
+		c := &Chart{Title: "sg-1 <ingress> & \"ipv4\" \x00규칙", Quota: r.IntN(70)}
+		held := r.IntN(2) == 0
 		if r.IntN(2) == 0 {
 			c.Words = Korean
 		}
 		rules, e := 0, big10(int64(1+r.IntN(40)))
 		for range r.IntN(90) {
 			rules += 1 + r.IntN(4)
-			c.Frontier = append(c.Frontier, Point{rules, e, r.Float64()})
+			p := Point{Rules: rules, Excess: e}
+			if share := r.Float64(); held && r.IntN(4) > 0 {
+				p.Carried = &share
+			}
+			c.Frontier = append(c.Frontier, p)
 			e = new(big.Int).Div(e, big.NewInt(int64(2+r.IntN(9))))
 		}
 		if r.IntN(2) == 0 {
@@ -101,9 +106,10 @@ func TestLogarithm(t *testing.T) {
 }
 
 func TestWhatIsSaid(t *testing.T) {
-	svg := draw(t, &Chart{Title: "t", Quota: 60, Frontier: []Point{{1, big10(9), 1}, {60, big.NewInt(121524832), 0.5}},
-		Today: &Point{Rules: 293, Excess: new(big.Int)}, Proposed: &Point{Rules: 60, Excess: big.NewInt(121524832)}, Held: true})
-	for _, want := range []string{"today: 293 rules, 0", "proposed: 60 rules, 121.5 × 10⁶", "quota: 60", "10¹⁰", "100%", "prefers-color-scheme: dark", "@media print"} {
+	one, half := 1.0, 0.5
+	svg := draw(t, &Chart{Title: "t", Quota: 60, Frontier: []Point{{1, big10(9), &one}, {7, big10(8), nil}, {60, big.NewInt(121524832), &half}},
+		Today: &Point{Rules: 293, Excess: new(big.Int)}, Proposed: &Point{Rules: 60, Excess: big.NewInt(121524832)}})
+	for _, want := range []string{"today: 293 rules, 0", "proposed: 60 rules, 121.5 × 10⁶", "quota: 60", "10¹⁰", "100%", "carried of the last part", `class="part"`, "prefers-color-scheme: dark", "@media print"} {
 		if !strings.Contains(svg, want) {
 			t.Errorf("%q is not in the picture", want)
 		}

@@ -50,7 +50,7 @@ func (d *drawing) scale() {
 		d.add(`<text class="soft mid" x="%.1f" y="%.1f">%d</text>`, x, d.y0+20, n)
 	}
 	d.add(`<text class="soft mid" x="%.1f" y="%.1f">%s</text>`, (d.x0+d.x1)/2, d.y0+38, escape(d.words.Rules))
-	if d.Held {
+	if d.held {
 		for _, s := range []float64{0, 0.5, 1} {
 			d.add(`<text class="soft" x="%.1f" y="%.1f">%.0f%%</text>`, d.x1+8, d.share(s)+4, 100*s)
 		}
@@ -77,29 +77,43 @@ func (d *drawing) lines() {
 	if len(d.Frontier) == 0 {
 		return
 	}
-	var path, held strings.Builder
+	var path strings.Builder
 	for i, p := range d.Frontier {
 		if i == 0 {
 			fmt.Fprintf(&path, "M%.1f %.1f", d.x(p.Rules), d.y(p.Excess))
-			fmt.Fprintf(&held, "M%.1f %.1f", d.x(p.Rules), d.share(p.Carried))
 			continue
 		}
 		fmt.Fprintf(&path, "H%.1fV%.1f", d.x(p.Rules), d.y(p.Excess))
-		fmt.Fprintf(&held, "H%.1fV%.1f", d.x(p.Rules), d.share(p.Carried))
 	}
 	// Nothing opens less than nothing; what more rules would open else is not known.
 	if last := d.Frontier[len(d.Frontier)-1]; last.Rules < d.most && last.Excess.Sign() == 0 {
 		fmt.Fprintf(&path, "H%.1f", d.x1)
-		fmt.Fprintf(&held, "H%.1f", d.x1)
 	}
-	if d.Held {
-		d.add(`<path class="held" d="%s"/>`, held.String())
-	}
+	d.shares()
 	d.add(`<path class="line" d="%s"/>`, path.String())
 	if len(d.Frontier) <= 80 {
 		for _, p := range d.Frontier {
 			d.add(`<circle class="dot" cx="%.1f" cy="%.1f" r="2.4"/>`, d.x(p.Rules), d.y(p.Excess))
 		}
+	}
+}
+
+// shares joins the points whose share is known; between them it is not.
+func (d *drawing) shares() {
+	var path, dots strings.Builder
+	to := "M"
+	for _, p := range d.Frontier {
+		if p.Carried == nil {
+			continue
+		}
+		x, y := d.x(p.Rules), d.share(*p.Carried)
+		fmt.Fprintf(&path, "%s%.1f %.1f", to, x, y)
+		fmt.Fprintf(&dots, "<circle class=\"part\" cx=\"%.1f\" cy=\"%.1f\" r=\"3\"/>\n", x, y)
+		to = "L"
+	}
+	if d.held {
+		d.add(`<path class="held" d="%s"/>`, path.String())
+		d.b.WriteString(dots.String())
 	}
 }
 
@@ -147,7 +161,7 @@ func (d *drawing) legend() {
 	if d.Proposed != nil {
 		item(func(x, y float64) { d.add(`<circle class="new" cx="%.1f" cy="%.1f" r="6"/>`, x, y) }, at(d.words.Proposed, d.Proposed))
 	}
-	if d.Held {
+	if d.held {
 		item(stroke("held"), d.words.Carried)
 	}
 }

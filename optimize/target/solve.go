@@ -34,6 +34,10 @@ type Result struct {
 	// Via are lists to pass through on the way to Rules, where no order of steps
 	// leads there at once.
 	Via [][]optimize.ChosenRule
+	// Held says what points of the frontier, made from the first part of the
+	// window, would have carried of the last. Nil: nothing was held out, or no
+	// flow of that part needs the list. HoldOut fills it.
+	Held *HeldOut
 }
 
 // Options of Solve. The zero value solves one target at a time.

@@ -30,7 +30,11 @@ type Input struct {
 	Tool         string
 	Observations string
 	Window       Window
-	Parameters   map[string]string
+	// HeldOutSince is the first day of the part of the window that was held out;
+	// NothingHeldOut says why none was, where that is so.
+	HeldOutSince   string
+	NothingHeldOut string
+	Parameters     map[string]string
 }
 
 // builder is an Input with what is derived from it once.
@@ -241,8 +245,9 @@ func (b *builder) targets(k listKey, rs []*target.Result, ex *explainer, changed
 			CutShort: r.CutShort, Outcome: r.Outcome, Reason: r.Reason, Rules: []RuleDoc{},
 		}
 		for _, p := range r.Frontier {
-			t.Frontier = append(t.Frontier, Point{p.Price, decimal(p.Excess)})
+			t.Frontier = append(t.Frontier, Point{Rules: p.Price, Excess: decimal(p.Excess)})
 		}
+		b.heldOut(r, &t)
 		if r.Bound != nil {
 			t.Bound = decimal(r.Bound)
 		}

@@ -52,6 +52,7 @@ type Target struct {
 	ExcessBefore string             `json:"excess_before"` // weighted, decimal
 	ExcessAfter  string             `json:"excess_after"`
 	Frontier     []Point            `json:"frontier"`
+	HeldOut      HeldOut            `json:"held_out"`
 	Bound        string             `json:"bound,omitempty"`
 	BoundKind    string             `json:"bound_kind,omitempty"`
 	Proven       bool               `json:"proven"`
@@ -67,6 +68,30 @@ type Target struct {
 type Point struct {
 	Rules  int    `json:"rules"`
 	Excess string `json:"excess"`
+	// Carried is what a list of so many rules, made from the part of the window
+	// before the held-out one, would have carried of that. Nil: not known.
+	Carried *Carried `json:"carried"`
+}
+
+// HeldOut is the last part of the window, which lists made without it are held
+// against.
+type HeldOut struct {
+	Since string `json:"since,omitempty"` // its first day, in the window's time zone
+	// Flows are the approved flows of that part which need the list; NewFlows
+	// those of them that the part before had not seen. Records of a flow are
+	// spread evenly over its days.
+	Flows    int   `json:"flows"`
+	NewFlows int   `json:"new_flows"`
+	Records  int64 `json:"records"`
+	// Reason says why no point has a share.
+	Reason string `json:"reason,omitempty"`
+}
+
+// Carried are shares of what was held out, 0 to 1, rounded down to four digits.
+type Carried struct {
+	Flows    float64  `json:"flows"`
+	NewFlows *float64 `json:"new_flows"` // nil: there were none
+	Records  float64  `json:"records"`
 }
 
 // RuleDoc is a rule, entry or reference as a person reads it.
