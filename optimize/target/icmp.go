@@ -18,11 +18,14 @@ import (
 // allTypes is how many ICMP types are widened in every combination.
 const allTypes = 3
 
+// defaultEffort is what [optimize.Options] takes without an effort.
+const defaultEffort = 5
+
 // solveOne solves a problem so that each rule of the answer can be written.
 func solveOne(ctx context.Context, p *optimize.Problem, o optimize.Options) (*optimize.Solution, error) {
 	s, err := solveAxis(ctx, p, o)
-	if err != nil || s.Witness == nil && s.Proven {
-		return s, err
+	if err != nil || s.Witness == nil && (s.Proven || s.Price < p.K) {
+		return s, err // with a rule to spare, none has to stand for several
 	}
 	types, _ := icmpPieces(p)
 	types = slices.DeleteFunc(types, func(c netset.Columns) bool { return c == netset.ProtocolColumns(c.Protocol()) })
@@ -30,14 +33,15 @@ func solveOne(ctx context.Context, p *optimize.Problem, o optimize.Options) (*op
 		return s, nil
 	}
 	best := s
-	for _, some := range combinations(len(types)) {
+	tries, each := tries(len(types), o)
+	for _, some := range tries {
 		q := p
 		for i, c := range types {
 			if some>>i&1 == 1 {
 				q = widened(q, c)
 			}
 		}
-		try, err := solveRounded(ctx, p, q, o)
+		try, err := solveRounded(ctx, p, q, each)
 		if err != nil {
 			return nil, err
 		}
@@ -56,6 +60,19 @@ func solveOne(ctx context.Context, p *optimize.Problem, o optimize.Options) (*op
 	return bounded(p, relaxed, best), nil
 }
 
+// tries are the combinations that the effort allows, and the effort of each:
+// all of them together take no more than some times the first answer.
+func tries(types int, o optimize.Options) ([]uint64, optimize.Options) {
+	all := combinations(types)
+	effort := o.Effort
+	if effort <= 0 {
+		effort = defaultEffort
+	}
+	all = all[:min(len(all), max(1, effort/2))]
+	o.Effort = max(1, effort/len(all))
+	return all, o
+}
+
 func better(a, b *optimize.Solution) bool {
 	c := a.Exposure.Weighted.Cmp(b.Exposure.Weighted)
 	return c < 0 || c == 0 && a.Price < b.Price
@@ -65,7 +82,9 @@ func better(a, b *optimize.Solution) bool {
 func combinations(n int) []uint64 {
 	var out []uint64
 	if n <= allTypes {
-		for some := range uint64(1) << n {
+		last := uint64(1)<<n - 1
+		out = append(out, 0, last)
+		for some := uint64(1); some < last; some++ {
 			out = append(out, some)
 		}
 		return out

@@ -90,7 +90,7 @@ func TestFewRulesForTypes(t *testing.T) {
 	same := 0
 	for n := range lists {
 		p := tinyProblem(r)
-		s, err := solveOne(context.Background(), p, optimize.Options{})
+		s, err := solveOne(context.Background(), p, optimize.Options{Effort: 20})
 		if err != nil {
 			t.Fatal(err)
 		}
