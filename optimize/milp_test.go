@@ -132,7 +132,7 @@ func TestAgainstMILP(t *testing.T) {
 	} else if !*update {
 		t.Fatal(err)
 	}
-	if dir := os.Getenv("FLOWCOVER_HIGHS"); dir != "" {
+	if dir := os.Getenv("HIGHS_DIR"); dir != "" {
 		fresh := runHighs(t, dir)
 		if *update {
 			recorded = fresh

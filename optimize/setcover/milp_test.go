@@ -60,7 +60,7 @@ func TestAgainstMILP(t *testing.T) {
 	} else if !*update {
 		t.Fatal(err)
 	}
-	dir := os.Getenv("FLOWCOVER_HIGHS")
+	dir := os.Getenv("HIGHS_DIR")
 	held := 0
 	for _, f := range milpFamilies {
 		for seed := range uint64(f.n) {
@@ -114,7 +114,7 @@ func runHighs(t *testing.T, dir string, in *Instance) *int64 {
 	cmd.Dir, cmd.Stdin, cmd.Stderr = dir, strings.NewReader(milp(in)), os.Stderr
 	raw, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("node %s in %q (set FLOWCOVER_HIGHS to a folder with the highs package): %v", script, dir, err)
+		t.Fatalf("node %s in %q (set HIGHS_DIR to a folder with the highs package): %v", script, dir, err)
 	}
 	var out *int64
 	if err := json.Unmarshal(bytes.TrimSpace(raw), &out); err != nil {
