@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -45,8 +46,16 @@ func times(a, b filled) string {
 	return fmt.Sprintf("%.2f", a.Seconds/b.Seconds)
 }
 
+// thousands writes a number in groups of three figures.
+func thousands(n int64) string {
+	if n < 1000 {
+		return strconv.FormatInt(n, 10)
+	}
+	return fmt.Sprintf("%s %03d", thousands(n/1000), n%1000)
+}
+
 func perSecond(records int64, f filled) string {
-	return fmt.Sprintf("%.0f 000", float64(records)/f.Seconds/1000)
+	return thousands(int64(float64(records)/f.Seconds/1000) * 1000)
 }
 
 func millions(n int64) string {
