@@ -30,12 +30,14 @@ type Chart struct {
 // Words are the texts of a picture.
 type Words struct {
 	Rules, Excess, Frontier, Quota, Today, Proposed, Carried string
+	// Count is a number of rules, with %d where the number stands.
+	Count string
 }
 
 // English and Korean are the words in the two languages of the review.
 var (
-	English = Words{"rules", "excess: what the rules open beyond the approved traffic", "least excess", "quota", "today", "proposed", "carried of the last part of the window"}
-	Korean  = Words{"규칙 수", "초과 개방: 승인된 통신 밖으로 열리는 범위", "최소 초과", "한도", "현재", "제안", "마지막 기간 통신의 수용률"}
+	English = Words{"rules", "excess: what the rules open beyond the approved traffic", "least excess", "quota", "today", "proposed", "carried of the last part of the window", "%d rules"}
+	Korean  = Words{"규칙 수", "초과 개방: 승인된 통신 밖으로 열리는 범위", "최소 초과", "한도", "현재", "제안", "마지막 기간 통신의 수용률", "규칙 %d개"}
 )
 
 // The size of the picture and of the field in it.

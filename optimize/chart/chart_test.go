@@ -126,3 +126,14 @@ func TestWhatIsSaid(t *testing.T) {
 		t.Errorf("a long Korean title is set at %v", s)
 	}
 }
+
+// TestKoreanCounts: a number stands before its counter word, not before "number of".
+func TestKoreanCounts(t *testing.T) {
+	svg := draw(t, &Chart{Frontier: []Point{{Rules: 60, Excess: big10(3)}}, Quota: 60, Words: Korean,
+		Today: &Point{Rules: 52, Excess: new(big.Int)}, Proposed: &Point{Rules: 7, Excess: new(big.Int)}})
+	for _, want := range []string{"현재: 규칙 52개, 0", "제안: 규칙 7개, 0", ">규칙 수<"} {
+		if !strings.Contains(svg, want) {
+			t.Errorf("the picture lacks %q", want)
+		}
+	}
+}

@@ -23,7 +23,7 @@ func (d *drawing) summary() string {
 	var parts []string
 	note := func(word string, p *Point) {
 		if p != nil {
-			parts = append(parts, fmt.Sprintf("%s: %d %s, %s", word, p.Rules, d.words.Rules, p.Excess))
+			parts = append(parts, fmt.Sprintf("%s: %s, %s", word, d.count(p.Rules), p.Excess))
 		}
 	}
 	note(d.words.Today, d.Today)
@@ -33,6 +33,8 @@ func (d *drawing) summary() string {
 	}
 	return strings.Join(parts, "; ")
 }
+
+func (d *drawing) count(rules int) string { return fmt.Sprintf(d.words.Count, rules) }
 
 func (d *drawing) scale() {
 	step := 1
@@ -144,7 +146,7 @@ func (d *drawing) legend() {
 		x += w
 	}
 	at := func(word string, p *Point) string {
-		return fmt.Sprintf("%s: %d %s, %s", word, p.Rules, d.words.Rules, amount(p.Excess))
+		return fmt.Sprintf("%s: %s, %s", word, d.count(p.Rules), amount(p.Excess))
 	}
 	stroke := func(class string) func(x, y float64) {
 		return func(x, y float64) {
