@@ -348,7 +348,7 @@ type Quota struct {
 	Value int    `json:"value"`
 }
 
-// NotRead is a call that was refused or unknown, so that what it would have
+// NotRead is a call that was refused, unknown or out of reach, so that what it would have
 // listed is missing. Whoever relies on it says so.
 type NotRead struct {
 	Scope

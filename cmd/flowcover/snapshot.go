@@ -36,7 +36,8 @@ func snapshotVerb() command.Verb {
 		Name: "snapshot", Summary: "read VPCs, rules, routes and interfaces into one file",
 		About: "Calls AWS, or reads a folder of the JSON that the AWS CLI prints (scripts/export-account writes one). Needs ec2:Describe*, " +
 			"ec2:Get* and ec2:SearchTransitGatewayRoutes, and, each optional, elasticloadbalancing:Describe*, rds:Describe*, " +
-			"route53:ListHostedZonesByVPC, route53:ListResourceRecordSets and servicequotas:GetServiceQuota. A call that is refused is recorded as not read; whoever relies on it says so.",
+			"route53:ListHostedZonesByVPC, route53:ListResourceRecordSets and servicequotas:GetServiceQuota. A call that is refused, or an optional service that " +
+			"cannot be reached, is recorded as not read; whoever relies on it says so.",
 		Examples: []string{
 			"flowcover snapshot --region ap-northeast-2 -o snapshot.json",
 			"flowcover snapshot --from-dir export/ -o snapshot.json",

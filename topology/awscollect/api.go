@@ -48,8 +48,9 @@ const (
 // FromAPI reads accounts through AWS's Describe calls.
 //
 // Errors: [*CredentialsError] where nobody is logged in, [*RefusedError] where
-// one of the calls that nothing works without is refused. Any other refused
-// call is in the result as not read.
+// one of the calls that nothing works without is refused, [*UnreachableError]
+// where STS or EC2 cannot be reached. Any other refused call, or one whose
+// service cannot be reached, is in the result as not read.
 func FromAPI(ctx context.Context, cfg aws.Config, opts Options) (topology.Resources, Report, error) {
 	regions := slices.Clone(opts.Regions)
 	if len(regions) == 0 && cfg.Region != "" {
@@ -127,11 +128,13 @@ func assumed(ctx context.Context, cfg aws.Config, roles []string, region string)
 	}
 	out := make([]accountConfig, len(configs))
 	for i, c := range configs {
-		who, err := sts.NewFromConfig(c, func(o *sts.Options) { o.Retryer = retryer(o.BaseEndpoint) }).
+		who, err := sts.NewFromConfig(c, func(o *sts.Options) { o.Retryer = soonRetryer(o.BaseEndpoint) }).
 			GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 		switch {
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
+		case unreachable(err):
+			return nil, &UnreachableError{Service: "STS", Region: region, Err: err}
 		case err != nil && len(roles) > 0:
 			return nil, fmt.Errorf("assuming the role %s: %w", roles[i], err)
 		case err != nil:
@@ -154,7 +157,7 @@ func (e *CredentialsError) Unwrap() error { return e.Err }
 
 // retryer tries a call often. A server that stands in for AWS (an endpoint was
 // set) answers a call that it does not know with a page, at once and for good.
-func retryer(endpoint *string) aws.Retryer {
+func retryer(endpoint *string) *retry.Standard {
 	return retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts = maxAttempts
 		if endpoint != nil {
@@ -169,10 +172,11 @@ func retryer(endpoint *string) aws.Retryer {
 	})
 }
 
-// notAnAnswer says whether a server error has no AWS error inside.
+// notAnAnswer says whether the error is a page that no AWS service sends: a
+// server's error, or an unknown path or method, with no AWS error inside.
 func notAnAnswer(err error) bool {
 	var status interface{ HTTPStatusCode() int }
-	if !errors.As(err, &status) || (status.HTTPStatusCode() != 500 && status.HTTPStatusCode() != 501) {
+	if !errors.As(err, &status) || !slices.Contains([]int{404, 405, 500, 501}, status.HTTPStatusCode()) {
 		return false
 	}
 	var api smithy.APIError
@@ -182,7 +186,7 @@ func notAnAnswer(err error) bool {
 // refusedCodes are the answers to a call that may not, or cannot, be made.
 var refusedCodes = map[string]bool{
 	"UnauthorizedOperation": true, "AccessDenied": true, "AccessDeniedException": true, "AuthorizationError": true,
-	"InvalidAction": true, "UnknownOperationException": true, "NotImplemented": true, "NotImplementedException": true,
+	"NotAuthorized": true, "InvalidAction": true, "UnknownOperation": true, "UnknownOperationException": true, "NotImplemented": true, "NotImplementedException": true,
 	"UnsupportedOperation": true, "UnsupportedOperationException": true,
 	"OptInRequired": true, "SubscriptionRequiredException": true,
 }
@@ -230,17 +234,20 @@ func newRegionReader(cfg aws.Config, account, region string, inv *inventory.Inve
 			o.APIOptions = append(o.APIOptions, turns.slow(ec2Pace, func(call string) string { return account + " " + region + " " + call }))
 		}),
 		elb: elb.NewFromConfig(cfg, func(o *elb.Options) {
-			o.Region, o.Retryer = region, retryer(o.BaseEndpoint)
+			o.Region, o.Retryer = region, soonRetryer(o.BaseEndpoint)
+			o.APIOptions = append(o.APIOptions, (&gate{}).add)
 		}),
 		rds: rds.NewFromConfig(cfg, func(o *rds.Options) {
-			o.Region, o.Retryer = region, retryer(o.BaseEndpoint)
+			o.Region, o.Retryer = region, soonRetryer(o.BaseEndpoint)
+			o.APIOptions = append(o.APIOptions, (&gate{}).add)
 		}),
 		route53: route53.NewFromConfig(cfg, func(o *route53.Options) {
-			o.Region, o.Retryer = region, retryer(o.BaseEndpoint)
-			o.APIOptions = append(o.APIOptions, turns.slow(route53Pace, func(string) string { return account + " route53" }))
+			o.Region, o.Retryer = region, soonRetryer(o.BaseEndpoint)
+			o.APIOptions = append(o.APIOptions, (&gate{}).add, turns.slow(route53Pace, func(string) string { return account + " route53" }))
 		}),
 		quotas: servicequotas.NewFromConfig(cfg, func(o *servicequotas.Options) {
-			o.Region, o.Retryer = region, retryer(o.BaseEndpoint)
+			o.Region, o.Retryer = region, soonRetryer(o.BaseEndpoint)
+			o.APIOptions = append(o.APIOptions, (&gate{}).add)
 		}),
 	}
 }
@@ -270,8 +277,12 @@ func (r *regionReader) judge(ctx context.Context, t task, err error) error {
 	if errors.As(err, &api) && credentialCodes[api.ErrorCode()] {
 		return &CredentialsError{Err: err}
 	}
-	if strings.Contains(err.Error(), "no such host") {
-		return fmt.Errorf("%s: is %s a Region, and is its endpoint reachable from here? %w", t.call, r.scope.Region, err)
+	if unreachable(err) {
+		if !optional(err) {
+			return &UnreachableError{Service: "EC2", Region: r.scope.Region, Err: err}
+		}
+		r.inv.Refuse(inventory.Refusal{Account: r.scope.Account, Region: r.scope.Region, Call: t.call, Code: Unreachable}, r.origin(t.call))
+		return nil
 	}
 	return fmt.Errorf("%s: %w", t.call, err)
 }

@@ -46,6 +46,7 @@ const (
 	QuotaService        = "vpc"
 	QuotaNoneSet        = "NoSuchResourceException" // the default is in force
 	CodeNotImplemented  = "NotImplemented"
+	CodeUnreachable     = "Unreachable"
 	CodeMoreThanOnePage = "AdditionalRoutesAvailable"
 )
 
