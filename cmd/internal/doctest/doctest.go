@@ -6,7 +6,8 @@
 // for any text, alone on a line for any lines. A last line "exit status N"
 // says that the command exits with N; without one it must exit with 0. Commands run in sh, in
 // order, in one folder per page, in which a block's "flowcover" is this
-// project's own and flowcover-demo/ holds the finished demo.
+// project's own and flowcover-demo/ holds the finished demo. A picture that a
+// page shows is the file of its name that the page's commands write.
 package doctest
 
 import (
@@ -55,6 +56,17 @@ func Parse(page string) ([]Command, error) {
 		return nil, fmt.Errorf("a console block is not closed")
 	}
 	return out, nil
+}
+
+var picture = regexp.MustCompile(`!\[[^\]]*\]\(([^():]+)\)`)
+
+// Pictures lists the files beside the page that it shows as pictures.
+func Pictures(page string) []string {
+	var out []string
+	for _, m := range picture.FindAllStringSubmatch(page, -1) {
+		out = append(out, m[1])
+	}
+	return out
 }
 
 // Match says whether the output is what the page shows; else where it differs.

@@ -1,6 +1,7 @@
 package doctest
 
 import (
+	"bytes"
 	"errors"
 	"flag"
 	"fmt"
@@ -80,8 +81,35 @@ func runPage(t *testing.T, page, bin, demo, printed string) {
 			t.Errorf("%s:%d: $ %s\n%v\nall of it:\n%s", page, c.Line, c.Text, err, got)
 		}
 	}
+	checkPictures(t, page, string(text), dir)
 	if *update {
 		rewrite(t, page, string(text), commands, outputs)
+	}
+}
+
+// checkPictures compares the pictures beside a page with those that its commands wrote.
+func checkPictures(t *testing.T, page, text, dir string) {
+	t.Helper()
+	for _, name := range Pictures(text) {
+		got, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Errorf("%s shows the picture %s, which none of its commands wrote: %v", page, name, err)
+			continue
+		}
+		stands := filepath.Join(filepath.Dir(page), name)
+		if *update {
+			if err := os.WriteFile(stands, got, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		want, err := os.ReadFile(stands)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("%s is not the picture that %s writes today: run this test with -update", stands, page)
+		}
 	}
 }
 
@@ -139,6 +167,13 @@ func TestParse(t *testing.T) {
 		if _, err := Parse(bad); err == nil {
 			t.Errorf("Parse(%q) gives no error", bad)
 		}
+	}
+}
+
+func TestPictures(t *testing.T) {
+	got := Pictures("![a (b) c](draw.svg) text [link](x.md) ![](y.png)\n![far](https://example.com/z.svg)")
+	if strings.Join(got, ",") != "draw.svg,y.png" {
+		t.Errorf("got %v", got)
 	}
 }
 
