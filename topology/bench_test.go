@@ -2,6 +2,7 @@ package topology
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net/netip"
 	"testing"
@@ -97,6 +98,40 @@ func BenchmarkFlow(b *testing.B) {
 	if admitted == 0 {
 		b.Fatal("no flow was admitted")
 	}
+}
+
+// BenchmarkReplay replays a million distinct flows on all CPUs and keeps of each
+// whether it passes and how many rules decided.
+func BenchmarkReplay(b *testing.B) {
+	s, err := New(large(100, 1000, 20, 5000))
+	if err != nil {
+		b.Fatal(err)
+	}
+	enis := s.Resources().Interfaces
+	const flows = 1_000_000
+	query := func(i int) FlowQuery {
+		c := netset.ColumnOf(netset.TCP, uint16(1000+i/250_000*5))
+		return FlowQuery{From: End{ENI: enis[i%len(enis)].ID}, To: End{ENI: enis[(i/len(enis)*31+i*7+1)%len(enis)].ID}, Columns: netset.Columns{First: c, Last: c}}
+	}
+	admitted, rules := make([]bool, flows), make([]int32, flows)
+	for b.Loop() {
+		err := s.Replay(context.Background(), flows, 0, query, func(i int, v FlowVerdict) {
+			admitted[i], rules[i] = v.Admitted(), int32(len(v.RequestChecks)+len(v.ReplyChecks))
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	passed := 0
+	for _, a := range admitted {
+		if a {
+			passed++
+		}
+	}
+	if passed == 0 || passed == flows {
+		b.Fatalf("%d of %d flows are admitted", passed, flows)
+	}
+	b.ReportMetric(float64(passed), "admitted")
 }
 
 func BenchmarkReplace(b *testing.B) {

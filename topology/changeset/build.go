@@ -84,7 +84,7 @@ func Build(ctx context.Context, in Input) (*Changeset, error) {
 		return nil, err
 	}
 	b.notes()
-	if err := b.promises(); err != nil {
+	if err := b.promises(ctx); err != nil {
 		return nil, err
 	}
 	b.out.NotApproved = sortNotes(b.out.NotApproved)

@@ -124,7 +124,7 @@ func TestStepsAreChecked(t *testing.T) {
 	}
 	b.out.Changes = append(closes, opens...)
 	b.out.Promises = nil
-	if err := b.promises(); err != nil {
+	if err := b.promises(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	p := b.out.Promises[0]

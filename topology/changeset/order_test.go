@@ -118,7 +118,7 @@ func wantSubsets(t *testing.T, s *topology.Snapshot, a *account, c *Changeset, r
 		}
 		b := rebuild(t, s, a, &part)
 		b.Policy.NACLPerFamily = c.Parameters[ParamNACLPerFamily] == "true"
-		if err := b.promises(); err != nil {
+		if err := b.promises(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		wantPromises(t, &part)

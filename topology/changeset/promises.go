@@ -1,6 +1,7 @@
 package changeset
 
 import (
+	"context"
 	"fmt"
 	"math/big"
 	"slices"
@@ -49,8 +50,8 @@ func (l *ledger) promise() Promise {
 // promises checks what the plan promises. The changes are made one by one on
 // the snapshot; what is asked of the states between is asked of the snapshot's
 // own evaluation, not of the code that chose or ordered the rules.
-func (b *builder) promises() error {
-	after, err := b.replay()
+func (b *builder) promises(ctx context.Context) error {
+	after, err := b.replay(ctx)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package changeset
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -45,7 +46,7 @@ type watched struct {
 
 // replay walks every approved flow on today's snapshot and, after each change,
 // those that the changed rule decided. It gives the snapshot after all changes.
-func (b *builder) replay() (*topology.Snapshot, error) {
+func (b *builder) replay(ctx context.Context) (*topology.Snapshot, error) {
 	l := &ledger{id: PromiseAdmits, text: "every approved flow that today's rules admit is admitted after every step and at the end, request and reply"}
 	flows, demands := b.today()
 	if err := b.stopped(); err != nil {
@@ -86,20 +87,31 @@ func (b *builder) replay() (*topology.Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, r := range flows {
-		if err := b.stopped(); err != nil {
-			return nil, err
-		}
-		if r.cut {
+	if err := b.atEnd(ctx, l, after, flows); err != nil {
+		return nil, err
+	}
+	b.demands(after, demands)
+	b.keep(l)
+	return after, nil
+}
+
+// atEnd asks for every flow again after all changes.
+func (b *builder) atEnd(ctx context.Context, l *ledger, after *topology.Snapshot, flows []*replayed) error {
+	passes := make([]bool, len(flows))
+	err := after.Replay(ctx, len(flows), 0, func(i int) topology.FlowQuery { return flows[i].q },
+		func(i int, v topology.FlowVerdict) { passes[i] = v.Admitted() })
+	if err != nil {
+		return err
+	}
+	for i, r := range flows {
+		if r.cut || passes[i] && !r.own {
 			continue
 		}
 		if why, ok := b.admits(after, r); !ok {
 			l.fail("%s (%s): at the end %s", flowWords(r.flow), r.flow.ID, why)
 		}
 	}
-	b.demands(after, demands)
-	b.keep(l)
-	return after, nil
+	return nil
 }
 
 // onlyOpens: an addition to a group, or an allow entry more, closes nothing.
