@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
-	"sort"
+	"slices"
 	"strconv"
 
 	duckdb "github.com/marcboeker/go-duckdb/v2"
@@ -35,22 +36,26 @@ func (e *Engine) begin(ctx context.Context, u *unit) error {
 // add sums a batch into the working tables. Inputs that DuckDB cannot read are
 // found out one by one, filed with their objects, and left out.
 func (e *Engine) add(ctx context.Context, b *batch) error {
-	groups := map[string][]*input{}
-	for _, in := range b.inputs {
-		k := in.schema.key()
-		groups[k] = append(groups[k], in)
-	}
-	keys := make([]string, 0, len(groups))
-	for k := range groups {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	for _, k := range keys {
-		if err := e.addGroup(ctx, b.unit, groups[k]); err != nil {
+	for _, inputs := range bySchema(b.inputs) {
+		if err := e.addGroup(ctx, b.unit, inputs); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// bySchema parts inputs into those of one schema each, in the schemas' order.
+func bySchema(inputs []*input) [][]*input {
+	groups := map[string][]*input{}
+	for _, in := range inputs {
+		k := in.schema.key()
+		groups[k] = append(groups[k], in)
+	}
+	out := make([][]*input, 0, len(groups))
+	for _, k := range slices.Sorted(maps.Keys(groups)) {
+		out = append(out, groups[k])
+	}
+	return out
 }
 
 func (e *Engine) addGroup(ctx context.Context, u *unit, inputs []*input) error {
@@ -59,23 +64,42 @@ func (e *Engine) addGroup(ctx context.Context, u *unit, inputs []*input) error {
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
-		if invalidates(err) {
-			return fmt.Errorf("%s: DuckDB failed inside itself, at no object's fault; the days done stand, so run it again: %w", u.describe(), err)
-		}
-		good, bad := e.sift(ctx, u, inputs)
-		if err := ctx.Err(); err != nil {
+		good, bad, err := e.blame(ctx, u, inputs, err)
+		if err != nil {
 			return err
 		}
-		if len(bad) == 0 {
-			return fmt.Errorf("%s: %w", u.describe(), e.advise(err))
-		}
-		for _, f := range bad {
-			if e.opt.Strict {
-				return fmt.Errorf("%s: unreadable: %s", f.in.object.name(), f.reason)
-			}
-			f.in.object.fail(f.reason, false)
+		if err := e.failed(bad); err != nil {
+			return err
 		}
 		inputs = good
+	}
+	return nil
+}
+
+// blame finds the inputs at fault for DuckDB's error. Where it is none of
+// theirs, the error is the run's.
+func (e *Engine) blame(ctx context.Context, u *unit, inputs []*input, err error) (good []*input, bad []failed, _ error) {
+	if invalidates(err) {
+		return nil, nil, fmt.Errorf("%s: DuckDB failed inside itself, at no object's fault; the days done stand, so run it again: %w", u.describe(), err)
+	}
+	good, bad = e.sift(ctx, u, inputs)
+	if err := ctx.Err(); err != nil {
+		return nil, nil, err
+	}
+	if len(bad) == 0 {
+		return nil, nil, fmt.Errorf("%s: %w", u.describe(), e.advise(err))
+	}
+	return good, bad, nil
+}
+
+// failed files bad inputs with their objects; if the run is strict the first is
+// its end.
+func (e *Engine) failed(bad []failed) error {
+	for _, f := range bad {
+		if e.opt.Strict {
+			return fmt.Errorf("%s: unreadable: %s", f.in.object.name(), f.reason)
+		}
+		f.in.object.fail(f.reason, false)
 	}
 	return nil
 }
@@ -88,34 +112,41 @@ func invalidates(err error) bool {
 }
 
 // sum adds inputs of one schema to the working tables, all of them or none.
-func (e *Engine) sum(ctx context.Context, u *unit, inputs []*input) (err error) {
-	if err := e.readFrom(ctx, u, inputs); err != nil {
-		return err
-	}
+func (e *Engine) sum(ctx context.Context, u *unit, inputs []*input) error {
 	if err := e.exec(ctx, "BEGIN TRANSACTION"); err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			// The context may be what ended it; the rollback must happen still.
-			err = errors.Join(err, e.exec(context.WithoutCancel(ctx), "ROLLBACK"))
-		}
-	}()
+	e.inTx = true
+	transit, err := e.sumInto(ctx, u, inputs)
+	if err == nil {
+		err = e.exec(ctx, "COMMIT")
+	}
+	if err != nil {
+		return errors.Join(err, e.rollback(ctx))
+	}
+	e.inTx = false
+	u.transit = u.transit || transit
+	return nil
+}
+
+// sumInto adds them within the open transaction, and says whether they are of
+// transit gateways.
+func (e *Engine) sumInto(ctx context.Context, u *unit, inputs []*input) (transit bool, _ error) {
+	if err := e.readFrom(ctx, u, inputs); err != nil {
+		return false, err
+	}
 	if err := e.run(ctx, "20_conversation"); err != nil {
-		return err
+		return false, err
 	}
 	if inputs[0].schema.describesInterfaces() {
 		if err := e.run(ctx, "21_interface"); err != nil {
-			return err
+			return false, err
 		}
 	}
-	if inputs[0].schema.has(eitherField[1]) {
-		if err := e.run(ctx, "22_transit"); err != nil {
-			return err
-		}
-		u.transit = true
+	if !inputs[0].schema.has(eitherField[1]) {
+		return false, nil
 	}
-	return e.exec(ctx, "COMMIT")
+	return true, e.run(ctx, "22_transit")
 }
 
 // readFrom points the view record at inputs of one schema.

@@ -41,7 +41,8 @@ type Options struct {
 	DiskLimit int64
 	// Threads of DuckDB; 0 means one for each CPU.
 	Threads int
-	// StageBytes bounds what is staged at a time; 0 means 256 MiB.
+	// StageBytes bounds what is staged at a time; 0 means 256 MiB. An object of
+	// Parquet that takes more is unreadable; text comes in pieces.
 	StageBytes int64
 	// Strict makes the first unreadable object an error.
 	Strict bool
@@ -61,6 +62,7 @@ type Engine struct {
 	dir     string // the scratch folder of this engine
 	db      *sealed.DB
 	conn    *sql.Conn
+	inTx    bool   // a transaction is open
 	version string // DuckDB's
 	sqlHash string // of all SQL files
 	mu      sync.Mutex

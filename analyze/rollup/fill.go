@@ -229,11 +229,15 @@ func (f *filler) build(ctx context.Context, todo []*unit) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.run(ctx, todo) })
 	group.Go(func() error { return f.consume(ctx, s) })
-	return group.Wait()
+	if err := group.Wait(); err != nil {
+		return errors.Join(err, s.clear())
+	}
+	return nil
 }
 
 // consume reads the batches as they come and stores each unit's rollup.
-func (f *filler) consume(ctx context.Context, s *stager) error {
+func (f *filler) consume(ctx context.Context, s *stager) (err error) {
+	defer func() { err = errors.Join(err, f.e.rollback(ctx)) }()
 	var at *unit
 	objects, bytes := 0, int64(0) // of the unit, counted as done
 	for b := range s.out {
@@ -243,7 +247,12 @@ func (f *filler) consume(ctx context.Context, s *stager) error {
 				return err
 			}
 		}
-		err := f.e.add(ctx, b)
+		var err error
+		if b.stream != nil {
+			err = f.e.addPiece(ctx, s, b)
+		} else {
+			err = f.e.add(ctx, b)
+		}
 		s.done(b)
 		if err != nil {
 			return err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"sync"
@@ -12,9 +11,6 @@ import (
 	"syscall"
 
 	"golang.org/x/sync/semaphore"
-
-	"github.com/flowcover/flowcover/analyze/parquetio"
-	"github.com/flowcover/flowcover/analyze/source"
 )
 
 // input is a local file that DuckDB can read: a link, or a staged object.
@@ -30,11 +26,20 @@ type batch struct {
 	inputs []*input
 	weight int64 // of the stage's budget, given back by done
 	last   bool  // the unit's last
+	// stream is set if the inputs are a piece of an object, ends if none follows.
+	stream *stream
+	ends   bool
 }
 
 // objects counts the batch's objects and their bytes. An object's inputs stand
-// together.
+// together; one in pieces counts at its end.
 func (b *batch) objects() (n int, bytes int64) {
+	if b.stream != nil {
+		if b.ends {
+			return 1, b.stream.object.Size
+		}
+		return 0, 0
+	}
 	var last *object
 	for _, in := range b.inputs {
 		if in.object != last {
@@ -77,7 +82,8 @@ func badContent(format string, args ...any) error {
 type stager struct {
 	e      *Engine
 	budget *semaphore.Weighted
-	half   int64 // of the budget: what a batch may hold, and one object take
+	all    int64 // the budget: what one object may take
+	half   int64 // of it: what a batch of several may hold, and a guess reserve
 	seq    atomic.Int64
 	out    chan *batch
 
@@ -86,7 +92,7 @@ type stager struct {
 }
 
 func newStager(e *Engine) *stager {
-	s := &stager{e: e, budget: semaphore.NewWeighted(e.opt.StageBytes), half: e.opt.StageBytes / 2, out: make(chan *batch)}
+	s := &stager{e: e, budget: semaphore.NewWeighted(e.opt.StageBytes), all: e.opt.StageBytes, half: e.opt.StageBytes / 2, out: make(chan *batch)}
 	s.footer.Store(16 << 10)
 	return s
 }
@@ -96,10 +102,12 @@ type job struct {
 	object *object
 	plan   *plan
 	inputs []*input
-	weight int64
+	stream *stream // instead of inputs: the object comes in pieces
+	weight int64   // of the stage's budget
+	used   int64   // of weight, where that is a guess
 	err    error
-	ready  chan struct{} // closed when the plan, then again when the inputs stand
-	done   chan struct{}
+	ready  chan struct{} // closed when the plan stands
+	done   chan struct{} // closed when the inputs stand, or the stream begins
 }
 
 // run stages all units in order and closes the channel at the end. An error
@@ -145,19 +153,10 @@ func (s *stager) runUnit(ctx context.Context, u *unit) error {
 		defer close(fetched)
 		for j := range planned {
 			<-j.ready
-			if j.err == nil && j.plan.weight > 0 {
-				w := min(j.plan.weight, s.half)
-				if err := s.budget.Acquire(ctx, w); err != nil {
-					return
-				}
-				j.weight = w
+			if s.reserve(ctx, j, fetched) != nil {
+				return
 			}
-			workers.Go(func() {
-				if j.err == nil {
-					j.inputs, j.err = s.fetch(ctx, j)
-				}
-				close(j.done)
-			})
+			workers.Go(func() { s.fetchJob(ctx, j) })
 			select {
 			case fetched <- j:
 			case <-ctx.Done():
@@ -168,12 +167,64 @@ func (s *stager) runUnit(ctx context.Context, u *unit) error {
 	return s.collect(ctx, u, fetched)
 }
 
-// collect puts the fetched objects together into batches.
+// reserve takes a job's share of the budget. Up to half is there in time, since
+// the collector keeps no more than the other half back; for more than that it is
+// told, by nil, to keep nothing.
+func (s *stager) reserve(ctx context.Context, j *job, fetched chan<- *job) error {
+	if j.err != nil || j.plan.weight == 0 {
+		return nil
+	}
+	if j.plan.weight > s.all {
+		j.err = stageTooSmall(j.plan.weight, s.all)
+		return nil
+	}
+	if j.plan.weight > s.half {
+		select {
+		case fetched <- nil:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	if err := s.budget.Acquire(ctx, j.plan.weight); err != nil {
+		return err
+	}
+	j.weight = j.plan.weight
+	return nil
+}
+
+// stageTooSmall is no fault of the object's content: with a larger stage the
+// next run reads it.
+func stageTooSmall(want, all int64) error {
+	return fmt.Errorf("it takes %d KiB of the stage, which holds %d KiB: allow more with --stage", (want+1023)>>10, all>>10)
+}
+
+// fetchJob makes a job's inputs, and gives back what was reserved too much.
+func (s *stager) fetchJob(ctx context.Context, j *job) {
+	if j.err != nil {
+		close(j.done)
+		return
+	}
+	inputs, err := s.fetch(ctx, j)
+	if j.stream != nil {
+		s.drop(inputs)
+		j.stream.end(err)
+		return
+	}
+	j.inputs, j.err = inputs, err
+	if j.plan.guess && j.used < j.weight {
+		s.budget.Release(j.weight - j.used)
+		j.weight = j.used
+	}
+	close(j.done)
+}
+
+// collect puts the fetched objects together into batches. What it keeps back
+// is never more than half of the budget.
 func (s *stager) collect(ctx context.Context, u *unit, fetched <-chan *job) error {
 	b := &batch{unit: u}
-	send := func() error {
+	send := func(next *batch) error {
 		select {
-		case s.out <- b:
+		case s.out <- next:
 			b = &batch{unit: u}
 			return nil
 		case <-ctx.Done():
@@ -181,17 +232,37 @@ func (s *stager) collect(ctx context.Context, u *unit, fetched <-chan *job) erro
 		}
 	}
 	for j := range fetched {
-		<-j.done
-		if err := s.settle(ctx, j); err != nil {
-			return err
+		if j != nil {
+			<-j.done
 		}
-		if len(b.inputs) > 0 && (b.weight+j.weight > s.half || len(b.inputs)+len(j.inputs) > batchFiles) {
-			if err := send(); err != nil {
+		if j != nil && j.stream == nil {
+			if err := s.settle(ctx, j); err != nil {
 				return err
 			}
 		}
+		full := j == nil || j.stream != nil || b.weight+j.weight > s.half || len(b.inputs)+len(j.inputs) > batchFiles
+		if full && len(b.inputs) > 0 {
+			if err := send(b); err != nil {
+				return err
+			}
+		}
+		switch {
+		case j == nil:
+			continue
+		case j.stream != nil:
+			if err := j.stream.forward(ctx, u, j.weight, send); err != nil {
+				return err
+			}
+			continue
+		}
 		b.inputs = append(b.inputs, j.inputs...)
 		b.weight += j.weight
+		if b.weight > s.half {
+			if err := send(b); err != nil {
+				return err
+			}
+			continue
+		}
 		// If DuckDB has nothing to do it may have what there is.
 		if b.weight >= offerBytes || len(b.inputs) >= offerFiles {
 			select {
@@ -205,10 +276,10 @@ func (s *stager) collect(ctx context.Context, u *unit, fetched <-chan *job) erro
 		return err
 	}
 	b.last = true
-	return send()
+	return send(b)
 }
 
-// settle files an object's error: with the object, or as the run's.
+// settle files a job's error, if it has one.
 func (s *stager) settle(ctx context.Context, j *job) error {
 	if j.err == nil {
 		return nil
@@ -216,20 +287,25 @@ func (s *stager) settle(ctx context.Context, j *job) error {
 	s.drop(j.inputs)
 	s.budget.Release(j.weight)
 	j.inputs, j.weight = nil, 0
+	return s.file(ctx, j.object, j.err)
+}
+
+// file puts an error down to the object, or returns it as the run's.
+func (s *stager) file(ctx context.Context, o *object, err error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if errors.Is(j.err, errSkip) {
-		j.object.status, j.object.reason = statusSkipped, "it holds no rows"
+	if errors.Is(err, errSkip) {
+		o.status, o.reason = statusSkipped, "it holds no rows"
 		return nil
 	}
-	if fatal(j.err) {
-		return fmt.Errorf("stage %s: %w", j.object.name(), j.err)
+	if fatal(err) {
+		return fmt.Errorf("stage %s: %w", o.name(), err)
 	}
 	var content contentError
-	j.object.fail(j.err.Error(), !errors.As(j.err, &content))
+	o.fail(err.Error(), !errors.As(err, &content))
 	if s.e.opt.Strict {
-		return fmt.Errorf("%s: unreadable: %w", j.object.name(), j.err)
+		return fmt.Errorf("%s: unreadable: %w", o.name(), err)
 	}
 	return nil
 }
@@ -243,6 +319,9 @@ func fatal(err error) bool {
 func (s *stager) done(b *batch) {
 	s.drop(b.inputs)
 	s.budget.Release(b.weight)
+	if b.stream != nil && !b.ends {
+		b.stream.read <- struct{}{} // there is room for as many as are on the way
+	}
 }
 
 func (s *stager) drop(inputs []*input) {
@@ -252,175 +331,12 @@ func (s *stager) drop(inputs []*input) {
 	}
 }
 
+// clear removes what a run that ended early left on the stage.
+func (s *stager) clear() error {
+	dir := filepath.Join(s.e.dir, dirIn)
+	return errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o755))
+}
+
 func (s *stager) path(ext string) string {
 	return filepath.Join(s.e.dir, dirIn, fmt.Sprintf("%08d.%s", s.seq.Add(1), ext))
-}
-
-// plan is how an object gets to DuckDB.
-type plan struct {
-	link   string // a local file to link to
-	ranges []span // of the object, to be written at their own offsets
-	tail   []byte // its last bytes, already read
-	tailAt int64
-	schema schema
-	size   int64
-	weight int64 // bytes it will take on the stage
-	text   bool
-	whole  bool // fetch first, look into it then
-}
-
-type span struct{ offset, length int64 }
-
-func (s *stager) plan(ctx context.Context, o *object) (*plan, error) {
-	local, isLocal := o.bucket.Local(o.Key)
-	if o.format != source.Parquet {
-		// Text grows when it is unpacked; an estimate keeps the stage bounded.
-		w := o.Size
-		if o.format == source.TextGz {
-			w *= 8
-		}
-		return &plan{text: true, size: o.Size, weight: max(w, 1)}, nil
-	}
-	if o.Size == 0 {
-		return nil, badContent("it is empty")
-	}
-	wrapped, err := s.isGzip(ctx, o)
-	if err != nil {
-		return nil, err
-	}
-	if wrapped {
-		return &plan{whole: true, size: o.Size, weight: 2 * o.Size}, nil
-	}
-	if !isLocal && o.Size <= wholeBelow {
-		return &plan{whole: true, size: o.Size, weight: o.Size}, nil
-	}
-	p := &plan{size: o.Size}
-	read := func(offset int64, b []byte) error { return o.bucket.ReadRange(ctx, o.Object, offset, b) }
-	keep := func(offset int64, b []byte) error {
-		p.tailAt, p.tail = offset, b
-		return nil
-	}
-	if isLocal {
-		keep = nil
-	}
-	footer, err := parquetio.ReadFooterHint(read, o.Size, s.footer.Load()+1024, keep)
-	if err != nil {
-		return nil, footerError(err)
-	}
-	s.footer.Store(footer.Size - footer.Tail)
-	if p.schema, err = checkSchema(footer); err != nil {
-		return nil, err
-	}
-	if isLocal {
-		p.link = local
-		return p, nil
-	}
-	need := int64(0)
-	p.ranges = neededRanges(footer, p.schema)
-	for _, r := range p.ranges {
-		need += r.length
-	}
-	if float64(need) >= wholeShare*float64(o.Size) {
-		p.ranges = []span{{0, p.tailAt}}
-	}
-	for _, r := range p.ranges {
-		p.weight += r.length
-	}
-	p.weight += int64(len(p.tail))
-	return p, nil
-}
-
-// isGzip tells a Parquet file packed as a whole, as the name .parquet.gz may
-// mean, from one with gzip pages.
-func (s *stager) isGzip(ctx context.Context, o *object) (bool, error) {
-	if len(o.Key) < 3 || o.Key[len(o.Key)-3:] != ".gz" || o.Size < 4 {
-		return false, nil
-	}
-	var head [2]byte
-	if err := o.bucket.ReadRange(ctx, o.Object, 0, head[:]); err != nil {
-		return false, err
-	}
-	return head == [2]byte{0x1f, 0x8b}, nil
-}
-
-func footerError(err error) error {
-	if errors.Is(err, parquetio.ErrNotParquet) {
-		return contentError{err.Error()}
-	}
-	return err
-}
-
-func checkSchema(f *parquetio.Footer) (schema, error) {
-	sc := parquetSchema(f)
-	if why := sc.missing(); why != "" {
-		return sc, contentError{why}
-	}
-	if f.Rows == 0 {
-		return sc, errSkip
-	}
-	return sc, nil
-}
-
-// fetch makes an object's planned inputs.
-func (s *stager) fetch(ctx context.Context, j *job) ([]*input, error) {
-	p, o := j.plan, j.object
-	switch {
-	case p.text:
-		return s.fetchText(ctx, o)
-	case p.link != "":
-		in := &input{path: s.path("parquet"), schema: p.schema, object: o}
-		return []*input{in}, os.Symlink(p.link, in.path)
-	case p.whole:
-		return s.fetchWhole(ctx, o)
-	}
-	in := &input{path: s.path("parquet"), schema: p.schema, object: o}
-	return []*input{in}, s.fetchRanges(ctx, o, p, in.path)
-}
-
-// fetchWhole stages an object and looks into it there.
-func (s *stager) fetchWhole(ctx context.Context, o *object) ([]*input, error) {
-	in := &input{path: s.path("parquet"), object: o}
-	made := []*input{in}
-	body, err := o.bucket.Open(ctx, o.Object)
-	if err != nil {
-		return nil, err
-	}
-	err = s.writeWhole(body, o, in.path)
-	_ = body.Close()
-	if err != nil {
-		return made, err
-	}
-	f, err := os.Open(in.path)
-	if err != nil {
-		return made, err
-	}
-	defer func() { _ = f.Close() }()
-	info, err := f.Stat()
-	if err != nil {
-		return made, err
-	}
-	footer, err := parquetio.ReadFooter(parquetio.ReaderRange(f), info.Size(), nil)
-	if err != nil {
-		return made, footerError(err)
-	}
-	in.schema, err = checkSchema(footer)
-	return made, err
-}
-
-func (s *stager) writeWhole(body io.Reader, o *object, path string) error {
-	r := body
-	if len(o.Key) > 3 && o.Key[len(o.Key)-3:] == ".gz" {
-		unpacked, err := unpack(body)
-		if err != nil {
-			return err
-		}
-		r = unpacked
-	}
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	n, err := io.Copy(f, r)
-	s.staged.Add(n)
-	return errors.Join(err, f.Close())
 }

@@ -124,7 +124,7 @@ func TestRollupsAreDeterministic(t *testing.T) {
 	}
 	// Through a bucket that lists backwards and has no files of its own.
 	state := t.TempDir()
-	e = openEngine(t, state, Options{Threads: 2, StageBytes: 300 << 10})
+	e = openEngine(t, state, Options{Threads: 2, StageBytes: 1 << 20})
 	if _, err := e.Fill(context.Background(), []source.Bucket{backwards{openDir(t, logs, false)}}, w, nil); err != nil {
 		t.Fatal(err)
 	}

@@ -63,8 +63,12 @@ func packError(err error) error {
 }
 
 // fetchText writes an object of text records as normalised files: fields in a
-// fixed order, parted by tabs, those that a rollup needs alone.
-func (s *stager) fetchText(ctx context.Context, o *object) ([]*input, error) {
+// fixed order, parted by tabs, those that a rollup needs alone. The files take no
+// more of the stage than the job has: if there are more, they come as a stream.
+func (s *stager) fetchText(ctx context.Context, j *job) ([]*input, error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	o := j.object
 	body, err := o.bucket.Open(ctx, o.Object)
 	if err != nil {
 		return nil, err
@@ -76,8 +80,8 @@ func (s *stager) fetchText(ctx context.Context, o *object) ([]*input, error) {
 			return nil, err
 		}
 	}
-	w := &textWriter{s: s, o: o}
-	records, bad, err := readText(r, w.write)
+	w := &textWriter{ctx: ctx, stop: stop, s: s, j: j, most: max(j.weight/piecesAhead, 1)}
+	records, bad, err := readText(&ctxReader{ctx, r}, w.write)
 	err = errors.Join(err, w.flush())
 	o.badLines = bad
 	if err == nil && records == 0 {
@@ -86,22 +90,39 @@ func (s *stager) fetchText(ctx context.Context, o *object) ([]*input, error) {
 			err = badContent("none of its %d lines is a record", bad)
 		}
 	}
-	return w.inputs, err
+	return w.finish(err), err
 }
 
-// textWriter writes records into files of a bounded size and one schema each.
+// textWriter writes records into files of a bounded size and one schema each,
+// and the files into pieces.
 type textWriter struct {
+	ctx    context.Context
+	stop   context.CancelFunc
 	s      *stager
-	o      *object
+	j      *job
+	most   int64 // bytes of a piece
 	inputs []*input
+	bytes  int64      // of the piece
+	whole  [][]*input // pieces that were not handed over yet
+	unread int        // pieces on the stage besides the one being written
 	fields []string
 	f      *os.File
 	buf    *bufio.Writer
-	size   int64
+	size   int64 // of the file
 }
 
 // write takes one record: the values of fields. The slices are the caller's.
 func (w *textWriter) write(fields []string, values [][]byte) error {
+	n := int64(len(values)) // a tab or the line's end after each
+	for _, v := range values {
+		n += int64(len(v))
+	}
+	full := w.bytes > 0 && (w.bytes+n > w.most || len(w.inputs) >= offerFiles && !sameSlice(fields, w.fields))
+	if full {
+		if err := w.cut(); err != nil {
+			return err
+		}
+	}
 	if w.f == nil || w.size > textFile || !sameSlice(fields, w.fields) {
 		if err := w.next(fields); err != nil {
 			return err
@@ -116,9 +137,55 @@ func (w *textWriter) write(fields []string, values [][]byte) error {
 		if _, err := w.buf.Write(v); err != nil {
 			return err
 		}
-		w.size += int64(len(v)) + 1
 	}
+	w.size += n
+	w.bytes += n
 	return w.buf.WriteByte('\n')
+}
+
+// cut ends a piece. While as many as the job has room for are on the stage it
+// waits until one was read.
+func (w *textWriter) cut() error {
+	if err := w.flush(); err != nil {
+		return err
+	}
+	w.whole, w.inputs = append(w.whole, w.inputs), nil
+	w.j.used += w.bytes
+	w.bytes = 0
+	if w.unread++; w.unread < piecesAhead {
+		return nil
+	}
+	if w.j.stream == nil {
+		w.j.stream = newStream(w.j.object, w.stop)
+		close(w.j.done)
+	}
+	w.handOver()
+	select {
+	case <-w.j.stream.read:
+		w.unread--
+		return nil
+	case <-w.ctx.Done():
+		return w.ctx.Err()
+	}
+}
+
+// handOver does not wait: the channel has room for all that is on the stage.
+func (w *textWriter) handOver() {
+	for _, p := range w.whole {
+		w.j.stream.pieces <- p
+	}
+	w.whole = nil
+}
+
+// finish hands the last piece over, or returns all files where there was no
+// stream, and those of an object that is at fault.
+func (w *textWriter) finish(err error) []*input {
+	w.j.used += w.bytes
+	if w.j.stream != nil && err == nil {
+		w.whole, w.inputs = append(w.whole, w.inputs), nil
+		w.handOver()
+	}
+	return slices.Concat(slices.Concat(w.whole...), w.inputs)
 }
 
 // sameSlice: readText hands out one slice for as long as headers name the same fields.
@@ -128,7 +195,7 @@ func (w *textWriter) next(fields []string) error {
 	if err := w.flush(); err != nil {
 		return err
 	}
-	in := &input{path: w.s.path("tsv"), schema: textSchema(fields), object: w.o}
+	in := &input{path: w.s.path("tsv"), schema: textSchema(fields), object: w.j.object}
 	f, err := os.Create(in.path)
 	if err != nil {
 		return err

@@ -28,6 +28,9 @@ func engineFlags() []command.Flag {
 	}
 }
 
+// leastStage holds a few small objects, or two pieces of a large one.
+const leastStage = 1 << 20
+
 // engineOptions are the bounds of the query engine.
 type engineOptions struct {
 	scratch             string
@@ -49,6 +52,9 @@ func readEngineOptions(c *cli.Context) (engineOptions, error) {
 		if *f.into, err = parseSize(c.String(f.name)); err != nil {
 			return o, fmt.Errorf("--%s: %w", f.name, err)
 		}
+	}
+	if o.stage > 0 && o.stage < leastStage {
+		return o, fmt.Errorf("--stage %s: want at least %s", c.String("stage"), sizeText(leastStage))
 	}
 	return o, nil
 }
