@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 
 	duckdb "github.com/marcboeker/go-duckdb/v2"
 
@@ -99,7 +100,7 @@ func (e *Engine) failed(bad []failed) error {
 		if e.opt.Strict {
 			return fmt.Errorf("%s: unreadable: %s", f.in.object.name(), f.reason)
 		}
-		f.in.object.fail(f.reason, false)
+		f.in.object.fail(f.reason, f.passing)
 	}
 	return nil
 }
@@ -165,8 +166,9 @@ func (e *Engine) readFrom(ctx context.Context, u *unit, inputs []*input) error {
 }
 
 type failed struct {
-	in     *input
-	reason string
+	in      *input
+	reason  string
+	passing bool // not the content alone is at fault
 }
 
 // sift reads each input by itself.
@@ -177,7 +179,8 @@ func (e *Engine) sift(ctx context.Context, u *unit, inputs []*input) (good []*in
 			return nil, nil
 		}
 		if err := e.probe(ctx, u, in); err != nil {
-			bad = append(bad, failed{in, duckReason(err)})
+			reason, passing := e.duckReason(err)
+			bad = append(bad, failed{in, reason, passing})
 			spoiled[in.object] = true
 		}
 	}
@@ -197,20 +200,18 @@ func (e *Engine) probe(ctx context.Context, u *unit, in *input) error {
 	return e.run(ctx, "23_probe")
 }
 
-// duckReason is DuckDB's message without the scratch file's name and SQL.
-func duckReason(err error) string {
+// duckReason is DuckDB's message without the scratch file's name and SQL. With
+// more memory another run may read the object.
+func (e *Engine) duckReason(err error) (reason string, passing bool) {
 	var d *duckdb.Error
 	if !errors.As(err, &d) {
-		return err.Error()
+		return err.Error(), false
 	}
-	msg := d.Msg
-	for i, c := range msg {
-		if c == '\n' {
-			msg = msg[:i]
-			break
-		}
+	if d.Type == duckdb.ErrorTypeOutOfMemory {
+		return fmt.Sprintf("DuckDB cannot read it within %d MiB of memory: if that is too little, allow more with --memory", e.opt.MemoryLimit>>20), true
 	}
-	return "DuckDB cannot read it: " + msg
+	msg, _, _ := strings.Cut(d.Msg, "\n")
+	return "DuckDB cannot read it: " + msg, false
 }
 
 // advise adds the way out where DuckDB ran into a limit of ours.

@@ -67,6 +67,7 @@ type Engine struct {
 	sqlHash string // of all SQL files
 	mu      sync.Mutex
 	fetched map[string]*stored // verified rollups, by name
+	told    func(query string) // tests: called before each SQL file runs; else nil
 }
 
 // Open starts a sealed engine. Close it.
@@ -152,6 +153,9 @@ func hashSQL() (string, error) {
 
 // run executes the file sql/NAME.sql, statement by statement.
 func (e *Engine) run(ctx context.Context, name string, args ...any) error {
+	if e.told != nil {
+		e.told(name)
+	}
 	if _, err := e.conn.ExecContext(ctx, query(name), args...); err != nil {
 		return fmt.Errorf("%s.sql: %w", name, cause(ctx, err))
 	}

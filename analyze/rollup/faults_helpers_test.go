@@ -17,26 +17,6 @@ func testWindow() analyze.Window {
 	return analyze.Window{Since: day(9), Until: day(12), Location: time.UTC}
 }
 
-// killing is a state at whose n-th write the process dies.
-type killing struct {
-	source.Bucket
-	left *int
-}
-
-func (k killing) Put(ctx context.Context, key string, body io.ReadSeeker) error {
-	if *k.left--; *k.left == 0 {
-		p, err := os.FindProcess(os.Getpid())
-		if err == nil {
-			err = p.Signal(syscall.SIGKILL)
-		}
-		if err != nil {
-			return err
-		}
-		select {} // until the signal arrives
-	}
-	return k.Bucket.Put(ctx, key, body)
-}
-
 // fullDisk is a store whose objects cannot be staged.
 type fullDisk struct{ source.Bucket }
 

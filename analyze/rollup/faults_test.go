@@ -6,91 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 
 	duckdb "github.com/marcboeker/go-duckdb/v2"
 
+	"github.com/flowcover/flowcover/analyze"
 	"github.com/flowcover/flowcover/analyze/parquetio"
 	"github.com/flowcover/flowcover/analyze/source"
 )
-
-// killedState tells the test binary to run a Fill that kills itself.
-const killedState = "FLOWCOVER_TEST_KILLED_STATE"
-
-func TestMain(m *testing.M) {
-	if state := os.Getenv(killedState); state != "" {
-		fillAndDie(state)
-	}
-	os.Exit(m.Run())
-}
-
-// fillAndDie runs a Fill and kills its own process at the state's n-th write.
-func fillAndDie(state string) {
-	ctx := context.Background()
-	fail := func(err error) {
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(3)
-		}
-	}
-	logs, err := source.Open(ctx, os.Getenv("FLOWCOVER_TEST_LOGS"), source.Options{})
-	fail(err)
-	st, err := source.Open(ctx, state, source.Options{Writable: true})
-	fail(err)
-	var n int
-	_, err = fmt.Sscan(os.Getenv("FLOWCOVER_TEST_KILL_AT"), &n)
-	fail(err)
-	var threads int
-	_, err = fmt.Sscan(os.Getenv("FLOWCOVER_TEST_THREADS"), &threads)
-	fail(err)
-	e, err := Open(ctx, Options{State: killing{st, &n}, Scratch: os.Getenv("FLOWCOVER_TEST_SCRATCH"), Threads: threads})
-	fail(err)
-	w := testWindow()
-	_, err = e.Fill(ctx, []source.Bucket{logs}, w, nil)
-	fail(err)
-	os.Exit(0)
-}
-
-// A process killed at any write, at 1, 2 and 4 threads, leaves a state that the next run completes to
-// the same bytes, and a scratch folder that the next run removes.
-func TestKilledProcess(t *testing.T) {
-	logs, whole := t.TempDir(), t.TempDir()
-	threeDays(t, logs)
-	w := testWindow()
-	fill(t, openEngine(t, whole, Options{}), logs, w)
-	want := stateFiles(t, whole)
-	for i, n := range []int{1, 2, 3, 5, 9} {
-		threads := []int{1, 2, 4}[i%3]
-		state, scratch := t.TempDir(), t.TempDir()
-		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), killedState+"="+state, "FLOWCOVER_TEST_LOGS="+logs,
-			"FLOWCOVER_TEST_SCRATCH="+scratch, fmt.Sprintf("FLOWCOVER_TEST_KILL_AT=%d", n), fmt.Sprintf("FLOWCOVER_TEST_THREADS=%d", threads))
-		out, err := cmd.CombinedOutput()
-		var exit *exec.ExitError
-		if !errors.As(err, &exit) || !exit.Sys().(syscall.WaitStatus).Signaled() {
-			t.Fatalf("write %d: the process was not killed: %v\n%s", n, err, out)
-		}
-		left, err := filepath.Glob(filepath.Join(scratch, "flowcover-scratch-*"))
-		if err != nil || len(left) != 1 {
-			t.Fatalf("write %d: scratch folders %v, %v", n, left, err)
-		}
-		fill(t, openEngine(t, state, Options{Scratch: scratch, Threads: 5 - threads}), logs, w)
-		got := stateFiles(t, state)
-		for name := range got {
-			if strings.Contains(name, ".put-") { // what was being written when it died
-				delete(got, name)
-			}
-		}
-		sameFiles(t, fmt.Sprintf("killed at write %d", n), got, want)
-		if _, err := os.Stat(left[0]); err == nil {
-			t.Errorf("write %d: the killed run's scratch folder is still there", n)
-		}
-	}
-}
 
 // Two runs at once over one state do no harm.
 func TestTwoRunsAtOnce(t *testing.T) {
@@ -170,6 +97,80 @@ func TestErrorsThatEndDuckDB(t *testing.T) {
 	for _, typ := range []duckdb.ErrorType{duckdb.ErrorTypeInternal, duckdb.ErrorTypeFatal} {
 		if err := errors.Join(fmt.Errorf("20_conversation.sql: %w", &duckdb.Error{Type: typ, Msg: "null"}), errors.New("ROLLBACK failed")); !invalidates(err) {
 			t.Errorf("%v does not end DuckDB", err)
+		}
+	}
+}
+
+// pageBomb is an object one of whose pages holds a text of so many bytes.
+func pageBomb(t *testing.T, n int) []byte {
+	t.Helper()
+	long := strings.Repeat("0", n)
+	cols := []parquetio.FlowLogColumn{
+		{Name: "interface_id", Strings: []string{testENI, testENI}},
+		{Name: "srcaddr", Strings: []string{long, long[:n-1]}},
+		{Name: "dstaddr", Strings: []string{"10.0.0.5", "10.0.0.5"}},
+	}
+	var b bytes.Buffer
+	if err := parquetio.WriteFlowLog(&b, cols, parquetio.FlowLogOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// lyingPage puts another size into the header of the largest page, which says
+// what it unpacks to.
+func lyingPage(t *testing.T, object []byte, size, claim int) []byte {
+	t.Helper()
+	varint := func(n, width int) []byte { // zigzag, as thrift's compact protocol writes it
+		u := uint64(n) << 1
+		var out []byte
+		for i := range width {
+			b := byte(u>>(7*i)) & 0x7f
+			if i < width-1 {
+				b |= 0x80
+			}
+			out = append(out, b)
+		}
+		return out
+	}
+	i := bytes.Index(object, varint(size, 4))
+	if i < 0 {
+		t.Fatalf("no page of %d bytes", size)
+	}
+	out := bytes.Clone(object)
+	copy(out[i:], varint(claim, 4))
+	return out
+}
+
+// A page that inflates without end, or to more than it says, ends its own object
+// and takes no memory beyond the limit.
+func TestInflatedPages(t *testing.T) {
+	const honest = 2 << 20
+	small := pageBomb(t, honest)
+	page := 2*honest - 1 + 2*4 // two texts, their lengths before them
+	good := parquetBytes(t, tcp(testENI, "10.9.0.7", "10.0.0.5", 40001, 443, at(t, "2026-09-10 12:00:00"), 2, 18), parquetio.FlowLogOptions{})
+	for _, c := range []struct {
+		name    string
+		object  []byte
+		objects Objects
+		records int64
+		says    string
+	}{
+		{"bomb", pageBomb(t, 100<<20), Objects{Read: 1, Unreadable: 1}, 2, "--memory"},
+		{"less", lyingPage(t, small, page, 1000), Objects{Read: 1, Unreadable: 1}, 2, "DuckDB cannot read it"},
+		// It does no harm: the page is what it is.
+		{"more", lyingPage(t, small, page, 1<<27-1), Objects{Read: 2}, 4, ""},
+	} {
+		logs := t.TempDir()
+		writeFile(t, logs, dayKey("2026-09-10", c.name+".parquet"), c.object)
+		writeFile(t, logs, dayKey("2026-09-10", "good.parquet"), good)
+		e := openEngine(t, t.TempDir(), Options{MemoryLimit: 160 << 20, Threads: 2})
+		rep := fill(t, e, logs, testWindow())
+		named := slices.ContainsFunc(rep.Findings, func(f analyze.Finding) bool {
+			return strings.Contains(f.Resource, c.name+".parquet") && strings.Contains(f.Message, c.says)
+		})
+		if rep.Objects != c.objects || rep.Records != c.records || named != (c.says != "") {
+			t.Errorf("%s: %+v", c.name, rep)
 		}
 	}
 }

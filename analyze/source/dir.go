@@ -131,6 +131,9 @@ func (d *dirBucket) walk(ctx context.Context, dir, prefix string, each func(Obje
 	// As S3 orders keys: a folder counts with its slash.
 	sort.Slice(es, func(i, j int) bool { return es[i].key < es[j].key })
 	for _, e := range es {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		if e.isDir {
 			if strings.HasPrefix(e.key, prefix) || strings.HasPrefix(prefix, e.key) {
 				if err := d.walk(ctx, strings.TrimSuffix(e.key, "/"), prefix, each); err != nil {

@@ -181,10 +181,15 @@ func (a *analyzeRun) analyze(ctx context.Context) (*analysis, error) {
 		return nil, err
 	}
 	ev := analyze.Evidence{Snapshots: snaps.at, Captures: caps.captures, Hours: hours, Policy: a.policy}
-	res.found = analyze.Observe(analyze.Input{Rows: rows, Evidence: ev, Window: a.window})
+	in := analyze.Input{Rows: rows, Evidence: ev, Window: a.window}
+	if res.found, err = command.Leave(ctx, func() *analyze.Observations { return analyze.Observe(in) }); err != nil {
+		return nil, err
+	}
 	if today := ev.Today(); today != nil {
 		a.env.Progress.Show("follow flows through rules", 0, 0, "")
-		res.rules = analyze.Uses(res.found.Flows, today)
+		if res.rules, err = command.Leave(ctx, func() []analyze.RuleUse { return analyze.Uses(res.found.Flows, today) }); err != nil {
+			return nil, err
+		}
 	}
 	res.findings = slices.Concat(asked, empty, res.report.Findings, outside, caps.findings, lost, res.found.Findings)
 	return res, a.save(ctx, eng, state, res, snaps, caps, hours)

@@ -16,6 +16,7 @@ import (
 const (
 	rollupCurrent    = "current"
 	rollupSuperseded = "superseded"
+	rollupFuller     = "fuller" // than the current one, whose objects are fewer
 	rollupDamaged    = "damaged"
 )
 
@@ -28,7 +29,7 @@ type stateListed struct {
 
 type listedRollup struct {
 	Name     string         `json:"name"`
-	Status   string         `json:"status"` // current, superseded or damaged
+	Status   string         `json:"status"` // current, superseded, fuller or damaged
 	Day      string         `json:"day"`
 	Account  string         `json:"account"`
 	Region   string         `json:"region"`
@@ -73,11 +74,11 @@ type prunedRollup struct {
 
 func listJSON(state source.Bucket, entries []rollup.Entry) stateListed {
 	out := stateListed{Format: "flowcover.state-list/1", State: state.URI(), Rollups: []listedRollup{}}
-	old := rollup.Superseded(entries)
+	status := rollupStatuses(entries)
 	for _, e := range entries {
 		s := e.Sidecar
 		l := listedRollup{
-			Name: e.Name, Status: rollupStatus(e, old), Day: e.Day(), Account: s.Account, Region: s.Region, FlowLog: s.FlowLog,
+			Name: e.Name, Status: status[e.Name], Day: e.Day(), Account: s.Account, Region: s.Region, FlowLog: s.FlowLog,
 			Objects: s.Objects, Records: s.Totals.Records, Bytes: e.Bytes, Modified: e.Modified.UTC().Truncate(time.Second), Engine: s.Engine,
 		}
 		if e.Err != nil {
@@ -89,14 +90,24 @@ func listJSON(state source.Bucket, entries []rollup.Entry) stateListed {
 	return out
 }
 
-func rollupStatus(e rollup.Entry, old map[string]bool) string {
-	switch {
-	case e.Err != nil:
-		return rollupDamaged
-	case old[e.Name]:
-		return rollupSuperseded
+// rollupStatuses says by name what each rollup is.
+func rollupStatuses(entries []rollup.Entry) map[string]string {
+	old, fuller := rollup.Superseded(entries), rollup.Fuller(entries)
+	out := map[string]string{}
+	for _, e := range entries {
+		_, full := fuller[e.Name]
+		switch {
+		case e.Err != nil:
+			out[e.Name] = rollupDamaged
+		case old[e.Name]:
+			out[e.Name] = rollupSuperseded
+		case full:
+			out[e.Name] = rollupFuller
+		default:
+			out[e.Name] = rollupCurrent
+		}
 	}
-	return rollupCurrent
+	return out
 }
 
 func (s *stateRun) printList(entries []rollup.Entry) error {
@@ -104,11 +115,11 @@ func (s *stateRun) printList(entries []rollup.Entry) error {
 		{Name: "day"}, {Name: "account"}, {Name: "region", Drop: 2}, {Name: "flow log", Drop: 1},
 		{Name: "objects", Right: true}, {Name: "unreadable", Right: true}, {Name: "records", Right: true}, {Name: "size", Right: true}, {Name: "status"},
 	}}
-	old := rollup.Superseded(entries)
+	statuses := rollupStatuses(entries)
 	counts := map[string]int{}
 	var size, records int64
 	for _, e := range entries {
-		c, status := e.Sidecar, rollupStatus(e, old)
+		c, status := e.Sidecar, statuses[e.Name]
 		counts[status]++
 		size += e.Bytes
 		if status == rollupCurrent {
@@ -125,13 +136,13 @@ func (s *stateRun) printList(entries []rollup.Entry) error {
 		b.WriteByte('\n')
 	}
 	text := fmt.Sprintf("%s of %s, %s: %d current", plural(len(entries), "rollup", "rollups"), plural(int(records), "record", "records"), sizeText(size), counts[rollupCurrent])
-	for _, status := range []string{rollupSuperseded, rollupDamaged} {
+	for _, status := range []string{rollupSuperseded, rollupFuller, rollupDamaged} {
 		if n := counts[status]; n > 0 {
 			text += fmt.Sprintf(", %d %s", n, status)
 		}
 	}
 	b.WriteString(table.Indent("", text, s.env.Width) + "\n")
-	if len(entries) > counts[rollupCurrent] {
+	if counts[rollupSuperseded]+counts[rollupDamaged] > 0 {
 		b.WriteString("remove what no run asks for: flowcover state prune --state " + s.state + " --dry-run\n")
 	}
 	_, err := io.WriteString(s.env.Out, b.String())
