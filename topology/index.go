@@ -26,6 +26,7 @@ type index struct {
 	zonesOfVPC  map[string][]*HostedZone
 	quotas      map[Quota]int
 	accounts    []string
+	otherNames  map[string]string // of load balancers and hosted zones
 
 	eniAt         map[netip.Addr][]*NetworkInterface
 	eniAtPublic   map[netip.Addr][]*NetworkInterface
@@ -82,8 +83,13 @@ func newIndex(r Resources) *index {
 		zonesOfVPC:  make(map[string][]*HostedZone),
 		quotas:      make(map[Quota]int, len(r.Quotas)),
 		notRead:     make(map[string]string),
+		otherNames:  make(map[string]string, len(r.HostedZones)+len(r.LoadBalancers)),
+	}
+	for i := range r.LoadBalancers {
+		x.otherNames[r.LoadBalancers[i].ID] = r.LoadBalancers[i].Name
 	}
 	for i := range r.HostedZones {
+		x.otherNames[r.HostedZones[i].ID] = r.HostedZones[i].Name
 		for _, vpc := range r.HostedZones[i].VPCs {
 			x.zonesOfVPC[vpc] = append(x.zonesOfVPC[vpc], &r.HostedZones[i])
 		}

@@ -1,7 +1,8 @@
 package topology
 
-// Name gives what people call a resource: a security group's name, else the
-// "Name" tag; empty where it has none.
+// Name gives what people call a resource: the name of a security group, prefix
+// list, load balancer or hosted zone, else the "Name" tag; empty where it has
+// none.
 func (s *Snapshot) Name(id string) string {
 	if g, ok := s.groups[id]; ok {
 		return g.group.Name
@@ -33,7 +34,7 @@ func (s *Snapshot) Name(id string) string {
 	case s.acls[id] != nil:
 		return s.acls[id].acl.Tags["Name"]
 	}
-	return ""
+	return x.otherNames[id]
 }
 
 // Label is an id with its name: "sg-1 (web)"; the id alone where it has none,

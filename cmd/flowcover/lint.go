@@ -147,8 +147,8 @@ func (l *lintRun) print(w io.Writer, out lintJSON) error {
 			text("    flows: ", f.Evidence)
 		}
 		text("    remedy: ", f.Remedy)
-		if f.Change != nil {
-			text("    change: ", fmt.Sprintf("%s %s %s", f.Change.Kind, f.Change.Target, f.Change.Rule))
+		for _, c := range f.Changes() {
+			text("    change: ", fmt.Sprintf("%s %s %s", c.Kind, c.Target, c.Rule))
 		}
 		if f.Acceptance != nil {
 			text("    ", "was accepted until "+f.Acceptance.Until+": "+f.Acceptance.Reason+" (expired)")

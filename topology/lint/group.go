@@ -204,7 +204,7 @@ func (l *linter) stale(g *topology.SecurityGroup, r topology.SecurityGroupRule) 
 	case !ok:
 		f.Reason = fmt.Sprintf("%s of %s refers to a group that does not exist", r.Key(), l.s.Label(g.ID))
 	case !l.s.ReferenceHolds(g, other, r.Direction):
-		f.Reason = fmt.Sprintf("%s of %s refers to a group of %s, which no peering or transit gateway joins in a way that carries references", r.Key(), l.s.Label(g.ID), other.VPC)
+		f.Reason = fmt.Sprintf("%s of %s refers to a group of %s, which no peering or transit gateway joins in a way that carries references", r.Key(), l.s.Label(g.ID), l.s.Label(other.VPC))
 	default:
 		return
 	}

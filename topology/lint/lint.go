@@ -44,6 +44,7 @@ type Finding struct {
 	Evidence string   `json:"evidence,omitempty"` // what flows say
 	Remedy   string   `json:"remedy"`
 	Change   *Change  `json:"change,omitempty"`
+	More     []Change `json:"more_changes,omitempty"` // what else it takes
 }
 
 // Change is a remedy as a change: Kind and Rule as a changeset writes them.
@@ -51,6 +52,14 @@ type Change struct {
 	Kind   string `json:"kind"` // sg-rule-remove | sg-rule-add | nacl-entry-remove | nacl-entry-add | route-remove | tgw-route-remove
 	Target string `json:"target"`
 	Rule   string `json:"rule"`
+}
+
+// Changes lists the changes of the remedy, all of which it takes.
+func (f Finding) Changes() []Change {
+	if f.Change == nil {
+		return nil
+	}
+	return append([]Change{*f.Change}, f.More...)
 }
 
 // Use is what the flows of a window say of a rule, entry or route.

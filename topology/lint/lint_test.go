@@ -198,10 +198,12 @@ func routeFaults() []fault {
 	}
 }
 
+func allFaults() []fault { return slices.Concat(groupFaults(), aclFaults(), routeFaults()) }
+
 // Each fault is found where it is; the clean account is each rule's negative.
 func TestFaultsAreFound(t *testing.T) {
 	tested := map[string]bool{}
-	for _, f := range slices.Concat(groupFaults(), aclFaults(), routeFaults()) {
+	for _, f := range allFaults() {
 		r, e := clean(), used()
 		f.make(&r, e)
 		got := run(t, r, e)

@@ -42,7 +42,7 @@ func (l *linter) route(t *topology.RouteTable, r topology.Route) {
 	f := Finding{Resource: t.ID, Detail: to, Evidence: l.use(ref)}
 	if r.State == topology.StateBlackhole {
 		f.Rule, f.Severity, f.Change = "route-blackhole", Medium, gone
-		f.Reason = fmt.Sprintf("the route of %s to %s leads to %s, which is gone", l.s.Label(t.ID), to, orNothing(r.Target))
+		f.Reason = fmt.Sprintf("the route of %s to %s leads to %s, which is gone", l.s.Label(t.ID), l.s.Label(to), orNothing(l.s.Label(r.Target)))
 		f.Remedy = "remove the route, or point it at what took its place"
 		l.add(f, t.Scope)
 		return
@@ -53,7 +53,7 @@ func (l *linter) route(t *topology.RouteTable, r topology.Route) {
 	u, used := l.o.Evidence.Used[ref]
 	if !used {
 		f.Rule, f.Severity, f.Change = "route-unused", Low, gone
-		f.Reason = fmt.Sprintf("no flow took the route of %s to %s by %s", l.s.Label(t.ID), to, r.Target)
+		f.Reason = fmt.Sprintf("no flow took the route of %s to %s by %s", l.s.Label(t.ID), l.s.Label(to), l.s.Label(r.Target))
 		f.Remedy = "remove the route if nothing rarer needs it (a month end, a failover)"
 		l.add(f, t.Scope)
 		return
@@ -97,7 +97,7 @@ func (l *linter) public(n *topology.Subnet) {
 	for _, r := range t.Routes {
 		if r.State == topology.StateActive && strings.HasPrefix(r.Target, "igw-") && r.Destination.IsValid() && r.Destination.Bits() == 0 {
 			l.add(Finding{Rule: "subnet-public", Severity: High, Resource: n.ID, Detail: r.Destination.String(),
-				Reason:   fmt.Sprintf("%s is called private, and its table %s sends %s to %s", l.s.Label(n.ID), t.ID, r.Destination, r.Target),
+				Reason:   fmt.Sprintf("%s is called private, and its table %s sends %s to %s", l.s.Label(n.ID), l.s.Label(t.ID), r.Destination, l.s.Label(r.Target)),
 				Evidence: l.use(topology.RuleRef{Kind: topology.KindRoute, Resource: t.ID, Rule: r.Destination.String()}),
 				Remedy:   "associate the subnet with a table that has no internet gateway, or name it what it is"}, n.Scope)
 		}

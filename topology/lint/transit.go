@@ -32,7 +32,7 @@ func (l *linter) transit() {
 	for i := range l.r.Attachments {
 		if a := &l.r.Attachments[i]; a.Usable() && a.ResourceType == topology.AttachVPC && !known[a.ID] && l.tablesRead(a.TransitGateway) {
 			l.add(Finding{Rule: "tgw-no-propagation", Severity: High, Resource: a.ID,
-				Reason: fmt.Sprintf("no table of %s leads to %s (%s): nothing comes back to it", a.TransitGateway, a.Resource, l.s.Label(a.ID)),
+				Reason: fmt.Sprintf("no table of %s leads to %s, attached by %s: nothing comes back to it", l.s.Label(a.TransitGateway), l.s.Label(a.Resource), l.s.Label(a.ID)),
 				Remedy: "have the attachment propagate to the tables of those who talk to it, or add a static route"}, a.Scope)
 		}
 	}
@@ -69,7 +69,7 @@ func (l *linter) association(a *topology.TransitGatewayAttachment) {
 	targets := l.s.TransitTargets(t.ID)
 	switch {
 	case t.TransitGateway != a.TransitGateway:
-		f.Reason = fmt.Sprintf("%s of %s is associated with %s, a table of %s", l.s.Label(a.ID), a.TransitGateway, l.s.Label(t.ID), t.TransitGateway)
+		f.Reason = fmt.Sprintf("%s of %s is associated with %s, a table of %s", l.s.Label(a.ID), l.s.Label(a.TransitGateway), l.s.Label(t.ID), l.s.Label(t.TransitGateway))
 	case len(targets) == 1 && targets[0] == a.ID:
 		f.Reason = fmt.Sprintf("%s is associated with %s, which leads back to it alone: it is the wrong table, or lacks propagations", l.s.Label(a.ID), l.s.Label(t.ID))
 		f.Severity = Medium
@@ -88,7 +88,7 @@ func (l *linter) transitRoutes(t *topology.TransitGatewayRouteTable) {
 			f.Reason = fmt.Sprintf("%s drops what goes to %s", l.s.Label(t.ID), r.Destination)
 			if r.Attachment != "" {
 				f.Severity = Medium
-				f.Reason += ": " + r.Attachment + " is gone"
+				f.Reason += ": " + l.s.Label(r.Attachment) + " is gone"
 			}
 			f.Change = &Change{"tgw-route-remove", t.ID, r.Destination.String()}
 			l.add(f, t.Scope)
@@ -133,8 +133,8 @@ func (l *linter) wayBack(t *topology.TransitGatewayRouteTable, members []*topolo
 					continue // another attachment, or a blackhole, is somebody's choice
 				}
 				l.add(Finding{Rule: "tgw-no-return", Severity: Medium, Resource: far.RouteTable, Detail: fmt.Sprintf("%s %s", far.Resource, p),
-					Reason: fmt.Sprintf("%s leads %s to %s, whose table %s has no route back to %s", l.s.Label(t.ID), a.Resource, far.Resource, l.s.Label(far.RouteTable), p),
-					Remedy: fmt.Sprintf("have %s propagate to %s, or take the route there away", a.ID, far.RouteTable)}, t.Scope)
+					Reason: fmt.Sprintf("%s leads %s to %s, whose table %s has no route back to %s", l.s.Label(t.ID), l.s.Label(a.Resource), l.s.Label(far.Resource), l.s.Label(far.RouteTable), p),
+					Remedy: fmt.Sprintf("have %s propagate to %s, or take the route there away", l.s.Label(a.ID), l.s.Label(far.RouteTable))}, t.Scope)
 			}
 		}
 	}
@@ -153,12 +153,12 @@ func (l *linter) zone(n *topology.Subnet) {
 		case !ok && (l.unread("DescribeTransitGatewayVpcAttachments", n.Scope) || l.unread("DescribeTransitGatewayAttachments", n.Scope)):
 			continue
 		case !ok || !a.Usable():
-			f.Reason = fmt.Sprintf("%s routes to %s, to which %s has no attachment in use", l.s.Label(n.ID), tgw, n.VPC)
+			f.Reason = fmt.Sprintf("%s routes to %s, to which %s has no attachment in use", l.s.Label(n.ID), l.s.Label(tgw), l.s.Label(n.VPC))
 			f.Remedy = "attach the VPC, or take the route away"
 		case l.serves(a, n):
 			continue
 		default:
-			f.Reason = fmt.Sprintf("%s routes to %s, and %s has no subnet in %s: what it sends there is dropped", l.s.Label(n.ID), tgw, a.ID, n.AZ)
+			f.Reason = fmt.Sprintf("%s routes to %s, and %s has no subnet in %s: what it sends there is dropped", l.s.Label(n.ID), l.s.Label(tgw), l.s.Label(a.ID), n.AZ)
 			f.Remedy = "add a subnet of " + n.AZ + " to the attachment"
 		}
 		if len(l.s.InterfacesInSubnet(n.ID)) == 0 {
@@ -257,7 +257,7 @@ func (l *linter) twoWays() {
 			for other := range back {
 				if v, ok := l.s.VPC(w.from); ok && tgw != other {
 					l.add(Finding{Rule: "tgw-asymmetric", Severity: Medium, Resource: w.from, Detail: w.to,
-						Reason: fmt.Sprintf("%s sends to %s by %s, and gets its replies by %s: a stateful appliance on either way sees half", l.s.Label(w.from), l.s.Label(w.to), tgw, other),
+						Reason: fmt.Sprintf("%s sends to %s by %s, and gets its replies by %s: a stateful appliance on either way sees half", l.s.Label(w.from), l.s.Label(w.to), l.s.Label(tgw), l.s.Label(other)),
 						Remedy: "route both directions by one gateway"}, v.Scope)
 				}
 			}
