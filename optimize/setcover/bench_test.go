@@ -1,6 +1,7 @@
 package setcover
 
 import (
+	"cmp"
 	"context"
 	"math/rand/v2"
 	"slices"
@@ -24,26 +25,63 @@ var families = []family{
 	{"scpnrg", 1000, 10000, .02, 100}, {"scpnrh", 1000, 10000, .05, 100},
 }
 
+// crewTrip is what a duty is made of.
+type crewTrip struct {
+	from, to int // stations on a line of 40
+	dep, arr float64
+}
+
 // drawnRail makes an instance like the OR-Library's of railway crews: rows are
-// trips in the order of the day, a column is a duty, some runs of near trips,
-// that costs 1 from where it begins and 2 from elsewhere.
+// trips of a day, a column is a duty of up to 12 trips that one crew can do one
+// after the other, which costs 1 from home to home and else 2. As there the bound
+// of the linear relaxation is near the optimum.
 func drawnRail(seed uint64, rows, cols int) *Instance {
+	const stations, home = 40, 15
 	r := rand.New(rand.NewPCG(seed, 13))
+	trips := make([]crewTrip, rows)
+	for i := range trips {
+		from := r.IntN(stations)
+		to := (from + 1 + r.IntN(5)) % stations
+		dep := r.Float64() * 20
+		trips[i] = crewTrip{from, to, dep, dep + 0.3 + r.Float64()*1.5}
+	}
+	slices.SortFunc(trips, func(a, b crewTrip) int { return cmp.Compare(a.dep, b.dep) })
 	in := &Instance{Rows: rows}
 	for j := range cols {
 		at := r.IntN(rows)
 		if j < rows {
 			at = j // every trip has a duty
 		}
-		var duty []int32
-		for left := 2 + r.IntN(10); left > 0 && at < rows; left-- {
+		duty := []int32{int32(at)}
+		for len(duty) < 12 {
+			next := following(trips, trips[at], trips[duty[0]].dep+8)
+			if len(next) == 0 || r.IntN(12) == 0 {
+				break
+			}
+			at = int(next[r.IntN(len(next))])
 			duty = append(duty, int32(at))
-			at += 1 + r.IntN(3)*r.IntN(1+rows/20)
 		}
-		in.Columns = append(in.Columns, slices.Compact(duty))
-		in.Costs = append(in.Costs, 1+r.Int64N(2))
+		cost := int64(2)
+		if trips[duty[0]].from < home && trips[at].to < home {
+			cost = 1
+		}
+		in.Columns, in.Costs = append(in.Columns, duty), append(in.Costs, cost)
 	}
 	return in
+}
+
+// following lists the trips that a crew can take after one, up to two stations
+// on and an hour and a half later, and be back by the end.
+func following(trips []crewTrip, after crewTrip, end float64) []int32 {
+	var out []int32
+	for k, t := range trips {
+		walk := (t.from - after.to + 40) % 40
+		ready := after.arr + 0.2*float64(walk)
+		if walk <= 2 && t.dep >= ready && t.dep < ready+1.5 && t.arr < end {
+			out = append(out, int32(k))
+		}
+	}
+	return out
 }
 
 func BenchmarkSolve(b *testing.B) {

@@ -230,3 +230,19 @@ func parsed(t *testing.T, text string, parse func(io.Reader) (*Instance, error))
 		t.Fatal(err)
 	}
 }
+
+// On crews the bound of the linear relaxation is near the optimum, and must be
+// found: there the core's bound alone rises far above that of all columns.
+func TestBoundOnCrews(t *testing.T) {
+	for seed := range uint64(4) {
+		in := drawnRail(seed, 160, 9000)
+		s, err := Solve(context.Background(), in, Options{Iterations: 20})
+		if err != nil {
+			t.Fatal(err)
+		}
+		verify(t, in, s)
+		if s.Cost > s.LowerBound+1 {
+			t.Errorf("seed %d: cost %d, bound %d", seed, s.Cost, s.LowerBound)
+		}
+	}
+}

@@ -113,7 +113,7 @@ func (s *solver) start() {
 	s.upper, s.cost = math.Inf(1), math.Inf(1)
 	s.offer(s.m, first, nil, 0)
 	r := newRelaxed(s.m, s.upper, nil)
-	r.ascend(1, 40, 3000, s.ended)
+	r.ascend(0.3, 100, 10_000, s.ended)
 	s.u = slices.Clone(r.best)
 	s.lower = max(s.lower, exactBound(s.m, r.best))
 }

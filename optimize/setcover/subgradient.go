@@ -174,13 +174,14 @@ func (r *relaxed) step(bound, lambda float64) {
 	}
 }
 
-// ascend is the subgradient phase. The step shrinks where the bound has not risen
-// for a while; the phase ends when it is tiny, or where the bound meets the best
-// cover.
+// ascend is the subgradient phase. The step shrinks where the bound of the core
+// has not risen for a while, or that of all columns not at the last few looks: a
+// core of few columns can rise for ever while the rest of the columns sinks. The
+// phase ends when the step is tiny, or where the bound meets the best cover.
 func (r *relaxed) ascend(lambda float64, patience, most int, stop func() bool) int {
 	period, next := 10, 10
 	top, topU := math.Inf(-1), slices.Clone(r.u) // the best of the core since it was priced
-	idle, step := 0, 0
+	idle, stale, step := 0, 0, 0
 	clear(r.way)
 	for ; step < most && lambda > 0.001; step++ {
 		bound := r.value()
@@ -197,10 +198,17 @@ func (r *relaxed) ascend(lambda float64, patience, most int, stop func() bool) i
 			continue
 		}
 		// The bound counts only on all columns, at the best of the core.
-		now := slices.Clone(r.u)
+		now, before := slices.Clone(r.u), r.bound
 		copy(r.u, topU)
 		full := r.price()
 		copy(r.u, now)
+		if stale++; r.bound > before {
+			stale = 0
+		}
+		if stale == staleLooks {
+			lambda *= shrink
+			stale = 0
+		}
 		if stop() || r.bound >= r.upper-1e-9 {
 			break
 		}
@@ -214,12 +222,13 @@ func (r *relaxed) ascend(lambda float64, patience, most int, stop func() bool) i
 	return step
 }
 
-// Of the subgradient: how long the bound may rest, by what the step shrinks
-// then, and how much of the last direction is kept. Tuned on OR-Library's scp41,
-// scpa1 and scpd1.
+// Of the subgradient: by what the step shrinks, how much of the last direction is
+// kept, and at how many looks the bound of all columns may rest. Tuned on
+// OR-Library's scp41, scpa1 and scpd1, and on drawn railway crews.
 const (
-	shrink = 0.7
-	smooth = 0.7
+	shrink     = 0.7
+	smooth     = 0.7
+	staleLooks = 5
 )
 
 // nextPeriod says after how many steps the core is priced again: the more
