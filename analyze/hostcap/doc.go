@@ -1,9 +1,9 @@
 // Package hostcap reads and writes captures of hosts: what a host saw of its
 // own sockets.
 //
-// Its own form is JSON lines, one capture a file ([Write], ReadJSONL): a first
-// line that names the host, then a line for each listening socket and each
-// connection. It also reads what people have at hand: ss -tunap, netstat of
+// Its own forms are Parquet ([WriteParquet], [ReadParquet]) and JSON lines
+// ([Write], [ReadJSONL]), one capture a file: what names the host, then a row or
+// a line for each listening socket and each connection. It also reads what people have at hand: ss -tunap, netstat of
 // Linux, macOS and Windows, conntrack -L and -E, /proc/net/tcp and its like,
 // Zeek's conn.log, pcap and pcapng, and the CSV (Timestamp, Destination IP,
 // Port) of an old recipe. [Read] tells them apart by their content.

@@ -4,11 +4,12 @@ import (
 	"bytes"
 	"encoding/binary"
 	"io"
+	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"net/netip"
 
 	"github.com/flowcover/flowcover/analyze"
 )
@@ -41,6 +42,13 @@ func sound(t *testing.T, read func(io.Reader) (*analyze.Capture, error), data []
 	}
 	if d := cmp.Diff(len(c.Connections), len(again.Connections), cmpopts.EquateComparable(netip.Addr{})); d != "" {
 		t.Fatal(d)
+	}
+	b.Reset()
+	if err := WriteParquet(&b, c); err != nil {
+		t.Fatalf("Parquet: %v", err)
+	}
+	if again, err = ReadParquet(&b); err != nil || len(again.Connections) != len(c.Connections) || len(again.Listeners) != len(c.Listeners) {
+		t.Fatalf("Parquet: what was written is not read: %v", err)
 	}
 }
 
@@ -75,6 +83,22 @@ func FuzzJSONL(f *testing.F) {
 {"kind":"listen","protocol":"tcp","addr":"::","port":22}
 {"kind":"connection","protocol":"udp","local":"10.0.0.1","local_port":1,"peer":"10.0.0.2","peer_port":2,"opener":"local","first":"2026-09-01T00:00:00Z"}
 `)
+}
+
+func FuzzParquet(f *testing.F) {
+	var seeds []string
+	for _, text := range []string{ssText, conntrackEvents} {
+		c, err := Decode(strings.NewReader(text))
+		if err != nil {
+			f.Fatal(err)
+		}
+		var b bytes.Buffer
+		if err := WriteParquet(&b, c); err != nil {
+			f.Fatal(err)
+		}
+		seeds = append(seeds, b.String())
+	}
+	fuzzReader(f, ReadParquet, seeds...)
 }
 
 func FuzzDecode(f *testing.F) {

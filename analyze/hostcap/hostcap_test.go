@@ -3,6 +3,7 @@ package hostcap
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -64,9 +65,8 @@ func TestReadTree(t *testing.T) {
 	}
 }
 
-// What is written is read back the same, and the same capture gives the same bytes.
-func TestRoundTrip(t *testing.T) {
-	rng := rand.New(rand.NewPCG(5, 5))
+// randomRecording puts random samples together.
+func randomRecording(rng *rand.Rand) *analyze.Capture {
 	at := time.Date(2026, 9, 1, 10, 0, 0, 0, time.UTC)
 	var rec Recorder
 	for i := range 50 {
@@ -74,7 +74,7 @@ func TestRoundTrip(t *testing.T) {
 		for range rng.IntN(20) {
 			a := netip.AddrFrom4([4]byte{10, 0, byte(rng.IntN(2)), byte(rng.IntN(3))})
 			s := Socket{Protocol: []netset.Protocol{netset.TCP, netset.UDP}[rng.IntN(2)], State: State(rng.IntN(4)), Local: a, LocalPort: rng.IntN(5) + 20,
-				Peer: netip.MustParseAddr("2001:db8::1"), PeerPort: 50000 + rng.IntN(9), Process: "p"}
+				Peer: netip.MustParseAddr("2001:db8::1"), PeerPort: 50000 + rng.IntN(9), Process: []string{"p", ""}[rng.IntN(2)], PID: rng.IntN(2)}
 			if s.State == Listening {
 				s.Peer, s.PeerPort = netip.Addr{}, analyze.NoPort
 			}
@@ -83,25 +83,37 @@ func TestRoundTrip(t *testing.T) {
 		rec.Add(at.Add(time.Duration(i)*time.Second), sample)
 	}
 	c := rec.Capture()
-	c.Host = "h <한국어>"
-	var b bytes.Buffer
-	if err := Write(&b, c); err != nil {
-		t.Fatal(err)
-	}
-	got, err := ReadJSONL(bytes.NewReader(b.Bytes()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d := cmp.Diff(c, got, cmpopts.EquateComparable(netip.Addr{}), cmpopts.EquateEmpty()); d != "" {
-		t.Fatalf("-want +got:\n%s", d)
-	}
-	rng.Shuffle(len(c.Connections), func(i, j int) { c.Connections[i], c.Connections[j] = c.Connections[j], c.Connections[i] })
-	var b2 bytes.Buffer
-	if err := Write(&b2, c); err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(b.Bytes(), b2.Bytes()) {
-		t.Error("the order of connections shows in the bytes")
+	c.Host, c.Instance, c.ENIs = "h <한국어>", "i-1", []string{"eni-1"}
+	return c
+}
+
+// What is written is read back the same, in both forms, and the same capture
+// gives the same bytes.
+func TestRoundTrip(t *testing.T) {
+	for seed := range uint64(20) {
+		rng := rand.New(rand.NewPCG(seed, 5))
+		c := randomRecording(rng)
+		for name, write := range map[string]func(io.Writer, *analyze.Capture) error{"JSON lines": Write, "Parquet": WriteParquet} {
+			var b bytes.Buffer
+			if err := write(&b, c); err != nil {
+				t.Fatal(err)
+			}
+			got, err := Decode(bytes.NewReader(b.Bytes()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(sorted(c), got, cmpopts.EquateComparable(netip.Addr{}), cmpopts.EquateEmpty()); d != "" {
+				t.Fatalf("%s: -want +got:\n%s", name, d)
+			}
+			rng.Shuffle(len(c.Connections), func(i, j int) { c.Connections[i], c.Connections[j] = c.Connections[j], c.Connections[i] })
+			var b2 bytes.Buffer
+			if err := write(&b2, c); err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(b.Bytes(), b2.Bytes()) {
+				t.Errorf("%s: the order of connections shows in the bytes", name)
+			}
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,13 +65,9 @@ func OpenerWord(s analyze.Side) *string {
 	return &w
 }
 
-// Write writes a capture in flowcover's own form. Equal captures give equal bytes.
+// Write writes a capture as JSON lines. Equal captures give equal bytes.
 func Write(w io.Writer, c *analyze.Capture) error {
-	c2 := *c
-	c2.Addresses = append([]netip.Addr(nil), c.Addresses...)
-	c2.Listeners = append([]analyze.ListeningSocket(nil), c.Listeners...)
-	c2.Connections = append([]analyze.Connection(nil), c.Connections...)
-	sortCapture(&c2)
+	c2 := sorted(c)
 	b := bufio.NewWriter(w)
 	enc := json.NewEncoder(b)
 	enc.SetEscapeHTML(false)
@@ -98,6 +95,16 @@ func Write(w io.Writer, c *analyze.Capture) error {
 		return fmt.Errorf("write capture: %w", err)
 	}
 	return nil
+}
+
+// sorted gives a copy whose sockets are in order.
+func sorted(c *analyze.Capture) *analyze.Capture {
+	c2 := *c
+	c2.Addresses = slices.Clone(c.Addresses)
+	c2.Listeners = slices.Clone(c.Listeners)
+	c2.Connections = slices.Clone(c.Connections)
+	sortCapture(&c2)
+	return &c2
 }
 
 func connectionLine(n *analyze.Connection) line {

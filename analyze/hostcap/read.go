@@ -103,7 +103,7 @@ func Decode(r io.Reader) (*analyze.Capture, error) {
 	}
 	read := sniff(head)
 	if read == nil {
-		return nil, errors.New("no known form of capture: want flowcapture's JSON lines, ss -tunap, netstat -an, " +
+		return nil, errors.New("no known form of capture: want flowcapture's Parquet or JSON lines, ss -tunap, netstat -an, " +
 			"conntrack -L or -E, /proc/net/tcp, Zeek's conn.log, pcap, pcapng, or CSV (Timestamp, Destination IP, Port)")
 	}
 	return read(b)
@@ -118,6 +118,8 @@ func sniff(head []byte) func(io.Reader) (*analyze.Capture, error) {
 		switch string(head[:4]) {
 		case "\xa1\xb2\xc3\xd4", "\xd4\xc3\xb2\xa1", "\xa1\xb2\x3c\x4d", "\x4d\x3c\xb2\xa1", "\x0a\x0d\x0d\x0a":
 			return ReadPCAP
+		case "PAR1":
+			return ReadParquet
 		}
 	}
 	for line := range bytes.Lines(head) {

@@ -8,5 +8,6 @@
 //
 // [WriteFlows] and [ReadFlows] are the codec of the observations' files: one
 // fixed schema with a version in the file's metadata, and equal flows give equal
-// bytes. [WriteFlowLog] writes objects in the shape of AWS's flow logs.
+// bytes. [WriteCapture] and [ReadCapture] do the same for host captures.
+// [WriteFlowLog] writes objects in the shape of AWS's flow logs.
 package parquetio

@@ -73,7 +73,7 @@ var cmpFlows = cmp.Comparer(func(a, b netip.Addr) bool { return a == b })
 
 // Every field of a flow comes back: a field that the schema forgot does not.
 func TestFlowsRoundTrip(t *testing.T) {
-	for _, n := range []int{0, 1, 9, 5000, flowsGroupRows + 3} {
+	for _, n := range []int{0, 1, 9, 5000, groupRows + 3} {
 		flows := randomFlows(t, uint64(n), min(n, 5000))
 		for len(flows) < n { // more than one row group
 			flows = append(flows, flows[:min(len(flows), n-len(flows))]...)
