@@ -131,6 +131,28 @@ func TestOpenerIsKept(t *testing.T) {
 	}
 }
 
+// A connection keeps its side in the next file too, though what listened is gone
+// by then; one that had ended before says nothing.
+func TestNextKeepsSides(t *testing.T) {
+	var rec Recorder
+	a, b := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2")
+	ssh := Socket{Protocol: netset.TCP, State: Listening, Local: a, LocalPort: 22}
+	ftp := Socket{Protocol: netset.TCP, State: Listening, Local: a, LocalPort: 50021}
+	stays := Socket{Protocol: netset.TCP, Local: a, LocalPort: 50021, Peer: b, PeerPort: 40001}
+	ends := Socket{Protocol: netset.TCP, Local: a, LocalPort: 50021, Peer: b, PeerPort: 40002}
+	rec.Add(time.Unix(1, 0), []Socket{ssh, ftp, stays, ends})
+	rec.Add(time.Unix(2, 0), []Socket{ssh, stays})
+	next := rec.Next(time.Unix(2, 0))
+	if next.Len() != 0 {
+		t.Errorf("%d lines are in it already", next.Len())
+	}
+	next.Add(time.Unix(3, 0), []Socket{ssh, stays, ends})
+	got := next.Capture().Connections
+	if len(got) != 2 || got[0].Opener != analyze.In || got[0].Count != 1 || got[1].Opener != analyze.Out {
+		t.Errorf("%+v", got)
+	}
+}
+
 // This machine's own sockets while known connections are open: each is in the
 // sample with the right side, both ends.
 func TestSampleOfThisHost(t *testing.T) {

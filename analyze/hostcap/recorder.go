@@ -43,6 +43,7 @@ type Recorder struct {
 	conns     map[connKey]*analyze.Connection
 	listeners map[listenKey]*analyze.ListeningSocket
 	heard     map[netset.Protocol]bool
+	sides     map[connKey]analyze.Side // what an earlier recorder knew
 }
 
 type connKey struct {
@@ -72,6 +73,19 @@ func (r *Recorder) Add(at time.Time, sample []Socket) {
 			r.connect(at, s)
 		}
 	}
+}
+
+// Next gives a recorder for what follows. It has recorded nothing, but a
+// connection that was there at the given time or later keeps its side in it: the
+// socket that listened may be gone.
+func (r *Recorder) Next(at time.Time) *Recorder {
+	next := &Recorder{sides: map[connKey]analyze.Side{}}
+	for k, c := range r.conns {
+		if c.Opener != analyze.Unsettled && !c.Last.Before(at) {
+			next.sides[k] = c.Opener
+		}
+	}
+	return next
 }
 
 // Len is the number of connections and listening sockets recorded.
@@ -111,6 +125,9 @@ func (r *Recorder) connect(at time.Time, s *Socket) {
 	if c == nil {
 		c = &analyze.Connection{Protocol: s.Protocol, Local: k.local.Addr(), LocalPort: s.LocalPort,
 			Peer: k.peer.Addr(), PeerPort: s.PeerPort, Opener: analyze.Unsettled, First: at}
+		if side, ok := r.sides[k]; ok {
+			c.Opener = side
+		}
 		r.conns[k] = c
 	}
 	c.First, c.Last = widen(c.First, c.Last, at)

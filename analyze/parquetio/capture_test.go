@@ -85,6 +85,25 @@ func TestCaptureRoundTrip(t *testing.T) {
 	}
 }
 
+// closer notes that it was closed.
+type closer struct {
+	bytes.Buffer
+	closed bool
+}
+
+func (c *closer) Close() error {
+	c.closed = true
+	return nil
+}
+
+// What is written to stays open: it is the caller's, who syncs it.
+func TestWriteLeavesTheFileOpen(t *testing.T) {
+	var w closer
+	if err := WriteCapture(&w, randomCapture(t, 1, 3)); err != nil || w.closed || w.Len() == 0 {
+		t.Errorf("%v, closed %v, %d bytes", err, w.closed, w.Len())
+	}
+}
+
 func TestReadCaptureRefuses(t *testing.T) {
 	b := captureBytes(t, randomCapture(t, 1, 100))
 	for _, n := range []int{0, 5, 11, 100, len(b) / 2, len(b) - 1} {

@@ -51,7 +51,8 @@ func (t *table[R]) write(w io.Writer, rows []R, meta [][2]string) error {
 	for _, name := range t.flat {
 		options = append(options, parquet.WithDictionaryFor(name, false))
 	}
-	pw := file.NewParquetWriter(w, root, file.WithWriterProps(parquet.NewWriterProperties(options...)), file.WithWriteMetadata(kv))
+	// Arrow closes what can be closed, which is the caller's to do.
+	pw := file.NewParquetWriter(struct{ io.Writer }{w}, root, file.WithWriterProps(parquet.NewWriterProperties(options...)), file.WithWriteMetadata(kv))
 	for from := 0; from < len(rows); from += groupRows {
 		if err := t.writeGroup(pw, rows[from:min(from+groupRows, len(rows))]); err != nil {
 			return errors.Join(err, pw.Close())

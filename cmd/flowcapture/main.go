@@ -1,4 +1,4 @@
-// Command flowcapture records a Linux host's sockets at an interval, so that
+// Command flowcapture records a host's sockets at an interval, so that
 // flow logs can be read with what the host itself knows: which ports it listens
 // on and who opened each connection. It is one static binary without cgo.
 package main
@@ -17,6 +17,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/flowcover/flowcover/analyze/hostcap"
+	"github.com/flowcover/flowcover/cmd/internal/bytesize"
 )
 
 // version is set by the linker.
@@ -57,7 +58,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 const about = `Samples the host's TCP and UDP sockets (/proc/net) until the duration is over or
 it is told to stop (Ctrl-C, SIGTERM), and writes one capture file, or several
 where it rotates. Files are there whole or not at all; the current one is
-written anew every minute, so that a crash costs a minute.
+written anew every minute, so that a crash or kill -9 costs a minute at most.
 
 With the right to (root, CAP_NET_ADMIN) and where the kernel tracks connections,
 it also hears of each new connection between samples (--events). Process names
@@ -80,12 +81,13 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		ExitErrHandler: func(*cli.Context, error) {},
 		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return usageError{err} },
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Value: ".", Usage: "the `FILE`, or a folder that exists or ends in / for files named HOST-TIME.jsonl"},
-			&cli.StringFlag{Name: "format", Value: "jsonl", Usage: "jsonl, or csv: Timestamp, Destination IP, Port of the TCP connections that the host opened, or may have"},
+			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Value: ".", Usage: "the `FILE`, or a folder that exists or ends in / for files named HOST-TIME.parquet"},
+			&cli.StringFlag{Name: "format", Usage: "parquet, jsonl, or csv (Timestamp, Destination IP, Port of the TCP connections that the host opened, or may have); without it as --out ends, else parquet"},
 			&cli.DurationFlag{Name: "interval", Value: 5 * time.Second, Usage: "time between samples"},
 			&cli.DurationFlag{Name: "duration", Usage: "how long to record; without it until told to stop"},
 			&cli.DurationFlag{Name: "rotate", Usage: "begin a new file after this time (--out must be a folder)"},
-			&cli.IntFlag{Name: "rotate-lines", Usage: "begin a new file after so many connections and listening sockets"},
+			&cli.StringFlag{Name: "rotate-size", Usage: "begin a new file when this one takes about `SIZE`, such as 16MiB"},
+			&cli.IntFlag{Name: "rotate-lines", Value: foldersLines, Usage: "begin a new file after so many connections and listening sockets, which bounds memory; 0: never; a single FILE has no bound"},
 			&cli.StringSliceFlag{Name: "interface", Usage: "keep only connections of this network interface's addresses (may be repeated)"},
 			&cli.BoolFlag{Name: "no-loopback", Usage: "leave out connections within the host"},
 			&cli.BoolFlag{Name: "processes", Usage: "record which process holds a socket"},
@@ -112,10 +114,14 @@ func parse(c *cli.Context, stderr io.Writer) (*recording, error) {
 	}
 	r := &recording{
 		out: c.String("out"), interval: c.Duration("interval"), duration: c.Duration("duration"),
-		rotate: c.Duration("rotate"), rotateLines: c.Int("rotate-lines"), interfaces: c.StringSlice("interface"),
-		noLoopback: c.Bool("no-loopback"), events: c.String("events"), metadata: c.String("metadata") == "auto", csv: c.String("format") == "csv",
+		rotate: c.Duration("rotate"), rotateLines: c.Int("rotate-lines"), form: formOf(c.String("format"), c.String("out")), interfaces: c.StringSlice("interface"),
+		noLoopback: c.Bool("no-loopback"), events: c.String("events"), metadata: c.String("metadata") == "auto",
 		host: c.String("host"), instance: c.String("instance"), enis: c.StringSlice("eni"),
-		sampler: &hostcap.Sampler{Processes: c.Bool("processes")}, log: stderr, now: time.Now,
+		sampler: &hostcap.Sampler{Processes: c.Bool("processes")}, log: stderr,
+		now: func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }, // as Parquet keeps it
+	}
+	if !c.IsSet("rotate-lines") && !isFolder(r.out) {
+		r.rotateLines = 0
 	}
 	for _, d := range []struct {
 		flag  string
@@ -129,8 +135,13 @@ func parse(c *cli.Context, stderr io.Writer) (*recording, error) {
 	if r.rotateLines < 0 {
 		return nil, fmt.Errorf("--rotate-lines %d: want 0 or more", r.rotateLines)
 	}
+	size, err := bytesize.Parse(c.String("rotate-size"))
+	if err != nil {
+		return nil, fmt.Errorf("--rotate-size %w", err)
+	}
+	r.rotateSize = size
 	for _, v := range []struct{ flag, value, choices string }{
-		{"events", r.events, "auto, on, off"}, {"metadata", c.String("metadata"), "auto, off"}, {"format", c.String("format"), "jsonl, csv"},
+		{"events", r.events, "auto, on, off"}, {"metadata", c.String("metadata"), "auto, off"}, {"format", string(r.form), "parquet, jsonl, csv"},
 	} {
 		if !strings.Contains(", "+v.choices+",", ", "+v.value+",") {
 			return nil, fmt.Errorf("--%s %q: want one of %s", v.flag, v.value, v.choices)

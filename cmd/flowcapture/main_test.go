@@ -43,77 +43,192 @@ func readCaptures(t *testing.T, dir string) []analyze.Capture {
 	return cs
 }
 
-// The whole program: known connections are open while it runs, and a SIGTERM
-// ends it. All are in the file, each end with the right side.
-func TestRecordsKnownConnections(t *testing.T) {
+// program is flowcapture as a process of its own.
+type program struct {
+	*exec.Cmd
+	lines  *bufio.Scanner
+	stderr strings.Builder
+}
+
+func start(t *testing.T, args ...string) *program {
+	t.Helper()
 	if runtime.GOOS != "linux" {
-		t.Skip("flowcapture samples Linux's /proc/net")
+		t.Skip("this test samples Linux's /proc/net and sends signals")
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	p := &program{Cmd: exec.Command(os.Args[0], args...)}
+	p.Env = append(os.Environ(), "FLOWCAPTURE_TEST_MAIN=1")
+	pipe, err := p.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = l.Close() }()
-	dir := t.TempDir()
-	cmd := exec.Command(os.Args[0], "--out", dir, "--interval", "20ms", "--metadata", "off", "--host", "web/1", "--eni", "eni-1", "--processes")
-	cmd.Env = append(os.Environ(), "FLOWCAPTURE_TEST_MAIN=1")
-	pipe, err := cmd.StderrPipe()
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.Process.Kill() })
+	p.lines = bufio.NewScanner(pipe)
+	return p
+}
+
+// until reads what the program says until a line holds the words.
+func (p *program) until(t *testing.T, words string) {
+	t.Helper()
+	for p.lines.Scan() {
+		p.stderr.WriteString(p.lines.Text() + "\n")
+		if words != "" && strings.Contains(p.lines.Text(), words) {
+			return
+		}
+	}
+	if words != "" {
+		t.Fatalf("it never said %q: %s", words, p.stderr.String())
+	}
+}
+
+// known are connections within this machine, and the side that each end is on.
+type known struct{ sides map[string]analyze.Side }
+
+func ends(local, peer net.Addr) string {
+	text := func(a net.Addr) string {
+		p := netip.MustParseAddrPort(a.String())
+		return netip.AddrPortFrom(p.Addr().Unmap(), p.Port()).String()
+	}
+	return local.Network() + " " + text(local) + " " + text(peer)
+}
+
+// dial opens n connections to a new listener of its own, and keeps them open.
+func (k *known) dial(t *testing.T, at string, n int) {
+	t.Helper()
+	l, err := net.Listen("tcp", at)
 	if err != nil {
-		t.Fatal(err)
+		t.Logf("%s: %v (this machine lacks the family)", at, err)
+		return
 	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewScanner(pipe)
-	var stderr strings.Builder
-	want := map[string]analyze.Side{}
-	server := netip.MustParseAddrPort(l.Addr().String())
-	for range 10 {
+	t.Cleanup(func() { _ = l.Close() })
+	for range n {
 		out, err := net.Dial("tcp", l.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer func() { _ = out.Close() }()
+		t.Cleanup(func() { _ = out.Close() })
 		in, err := l.Accept()
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer func() { _ = in.Close() }()
-		client := netip.MustParseAddrPort(out.LocalAddr().String())
-		want[fmt.Sprint(client, server)] = analyze.Out
-		want[fmt.Sprint(server, client)] = analyze.In
+		t.Cleanup(func() { _ = in.Close() })
+		k.sides[ends(out.LocalAddr(), out.RemoteAddr())] = analyze.Out
+		k.sides[ends(in.LocalAddr(), in.RemoteAddr())] = analyze.In
 	}
-	for lines.Scan() && !strings.Contains(lines.Text(), "recording the sockets") {
-		stderr.WriteString(lines.Text())
-	}
-	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+}
+
+// datagrams opens n UDP sockets that are connected to one that is not.
+func (k *known) datagrams(t *testing.T, n int) {
+	t.Helper()
+	l, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
 		t.Fatal(err)
 	}
-	for lines.Scan() {
-		stderr.WriteString(lines.Text())
+	t.Cleanup(func() { _ = l.Close() })
+	for range n {
+		out, err := net.Dial("udp", l.LocalAddr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = out.Close() })
+		k.sides[ends(out.LocalAddr(), out.RemoteAddr())] = analyze.Out
 	}
-	if err := cmd.Wait(); err != nil {
-		t.Fatalf("%v: %s", err, stderr.String())
-	}
-	cs := readCaptures(t, dir)
-	if len(cs) != 1 || cs[0].Host != "web/1" || !slices.Equal(cs[0].ENIs, []string{"eni-1"}) || !strings.HasPrefix(cs[0].Source, "web-1-") {
-		t.Fatalf("%+v\n%s", cs, stderr.String())
-	}
-	for _, n := range cs[0].Connections {
-		k := fmt.Sprint(netip.AddrPortFrom(n.Local, uint16(n.LocalPort)), netip.AddrPortFrom(n.Peer, uint16(n.PeerPort)))
-		if side, ok := want[k]; ok {
-			if n.Opener != side || n.Count < 1 || n.First.IsZero() {
-				t.Errorf("%s: %+v, want side %s", k, n, side)
+}
+
+// check finds each known connection in some capture, on the right side in all.
+func (k *known) check(t *testing.T, cs []analyze.Capture) {
+	t.Helper()
+	seen := map[string]bool{}
+	for _, c := range cs {
+		for _, n := range c.Connections {
+			at := func(a netip.Addr, port int) netip.AddrPort { return netip.AddrPortFrom(a, uint16(port)) }
+			key := fmt.Sprint(n.Protocol, " ", at(n.Local, n.LocalPort), " ", at(n.Peer, n.PeerPort))
+			side, ok := k.sides[key]
+			if ok && (n.Opener != side || n.Count < 1 || n.First.IsZero()) {
+				t.Errorf("%s: %s: %+v, want side %s", c.Source, key, n, side)
 			}
-			delete(want, k)
+			seen[key] = true
 		}
 	}
-	for k := range want {
-		t.Errorf("the file lacks %s", k)
+	for key := range k.sides {
+		if !seen[key] {
+			t.Errorf("the files lack %s", key)
+		}
 	}
-	if !strings.Contains(stderr.String(), "wrote "+dir) {
-		t.Errorf("stderr: %s", stderr.String())
+}
+
+// The whole program, in each form that keeps sides: known connections are open
+// while it runs, and a SIGTERM ends it. All are in the file, each end with the
+// right side.
+func TestRecordsKnownConnections(t *testing.T) {
+	for _, form := range []string{"parquet", "jsonl"} {
+		t.Run(form, func(t *testing.T) {
+			k := known{map[string]analyze.Side{}}
+			k.dial(t, "127.0.0.1:0", 10)
+			k.dial(t, "[::1]:0", 10)
+			k.datagrams(t, 5)
+			dir := t.TempDir()
+			args := []string{"--out", dir, "--interval", "20ms", "--metadata", "off", "--host", "web/1", "--eni", "eni-1", "--instance", "i-1", "--processes"}
+			if form != "parquet" { // which is the default
+				args = append(args, "--format", form)
+			}
+			p := start(t, args...)
+			p.until(t, "recording the sockets")
+			k.dial(t, "127.0.0.1:0", 10) // opened after the first sample: the last one has them
+			if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+			p.until(t, "")
+			if err := p.Wait(); err != nil {
+				t.Fatalf("%v: %s", err, p.stderr.String())
+			}
+			cs := readCaptures(t, dir)
+			if len(cs) != 1 || cs[0].Host != "web/1" || !slices.Equal(cs[0].ENIs, []string{"eni-1"}) || cs[0].Instance != "i-1" ||
+				!strings.HasPrefix(cs[0].Source, "web-1-") || !strings.HasSuffix(cs[0].Source, "."+form) {
+				t.Fatalf("%+v\n%s", cs, p.stderr.String())
+			}
+			k.check(t, cs)
+			mine := 0
+			for _, n := range cs[0].Connections {
+				if n.PID == os.Getpid() && n.Process != "" {
+					mine++
+				}
+			}
+			if mine < len(k.sides) {
+				t.Errorf("%d connections are this process's, want at least %d", mine, len(k.sides))
+			}
+			if !strings.Contains(p.stderr.String(), "wrote "+dir) {
+				t.Errorf("stderr: %s", p.stderr.String())
+			}
+		})
 	}
+}
+
+// kill -9 while files rotate: each file that is there is whole, and what was
+// open before the last one began is in them.
+func TestKilled(t *testing.T) {
+	k := known{map[string]analyze.Side{}}
+	k.dial(t, "127.0.0.1:0", 10)
+	dir := t.TempDir()
+	p := start(t, "--out", dir, "--interval", "10ms", "--rotate", "30ms", "--metadata", "off", "--events", "off")
+	p.until(t, "wrote "+dir)
+	k.dial(t, "127.0.0.1:0", 10)
+	for range 3 { // the file under way, and one that began with them open
+		p.until(t, "wrote "+dir)
+	}
+	if err := p.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Wait(); err == nil {
+		t.Fatal("it was not killed")
+	}
+	cs := readCaptures(t, dir)
+	if len(cs) < 4 {
+		t.Errorf("%d files", len(cs))
+	}
+	k.check(t, cs)
 }
 
 // fakeSampler gives one sample after the other, and then its error.
@@ -146,20 +261,22 @@ func testRecording(t *testing.T, f *fakeSampler) (*recording, context.Context) {
 	ctx, cancel := context.WithCancel(t.Context())
 	f.end = cancel
 	at := time.Date(2026, 9, 1, 10, 0, 0, 0, time.UTC)
-	return &recording{out: t.TempDir(), folder: true, interval: time.Millisecond, events: "off", host: "h", sampler: f, log: io.Discard,
+	return &recording{out: t.TempDir(), folder: true, form: formParquet, interval: 10 * time.Microsecond, events: "off", host: "h", sampler: f, log: io.Discard,
 		now: func() time.Time { at = at.Add(time.Second); return at }}, ctx
 }
 
 func TestRotation(t *testing.T) {
 	var samples [][]hostcap.Socket
-	for i := range 40 {
+	for i := range 1000 {
 		samples = append(samples, []hostcap.Socket{socket("10.0.0.1", 40000+i, "10.0.0.2", 443)})
 	}
 	for name, set := range map[string]func(*recording){
 		"by lines": func(r *recording) { r.rotateLines = 10 },
 		"by time":  func(r *recording) { r.rotate = 20 * time.Second },
+		"by size":  func(r *recording) { r.rotateSize = 9000 },
 	} {
 		r, ctx := testRecording(t, &fakeSampler{samples: samples})
+		r.form = formJSONL
 		set(r)
 		if err := r.Run(ctx); err != nil {
 			t.Fatal(err)
@@ -171,8 +288,16 @@ func TestRotation(t *testing.T) {
 				seen[n.LocalPort] = true
 			}
 		}
-		if len(cs) < 2 || len(seen) != 40 {
-			t.Errorf("%s: %d files with %d of 40 connections", name, len(cs), len(seen))
+		if len(cs) < 2 || len(seen) != 1000 {
+			t.Errorf("%s: %d files with %d of 1000 connections", name, len(cs), len(seen))
+		}
+		for _, c := range cs {
+			if st, err := os.Stat(filepath.Join(r.out, c.Source)); err != nil || r.rotateSize > 0 && st.Size() > 2*r.rotateSize {
+				t.Errorf("%s: %v, %d bytes", name, err, st.Size())
+			}
+			if r.rotateLines > 0 && len(c.Connections) > r.rotateLines {
+				t.Errorf("%s: %d connections", name, len(c.Connections))
+			}
 		}
 	}
 }
@@ -182,7 +307,7 @@ func TestRecipeForm(t *testing.T) {
 	in := socket("10.0.0.1", 22, "10.9.0.4", 50022)
 	in.State = hostcap.Opened
 	r, ctx := testRecording(t, &fakeSampler{samples: [][]hostcap.Socket{{socket("10.0.0.1", 40000, "10.0.0.2", 443), in}}})
-	r.csv = true
+	r.form = formCSV
 	if err := r.Run(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -234,7 +359,9 @@ func TestUsage(t *testing.T) {
 		{"--duration -1s", 2, "--duration"},
 		{"--events maybe", 2, `--events "maybe": want one of auto, on, off`},
 		{"--metadata x", 2, "--metadata"},
-		{"--format xml", 2, `--format "xml": want one of jsonl, csv`},
+		{"--format xml", 2, `--format "xml": want one of parquet, jsonl, csv`},
+		{"--rotate-size 1XB", 2, `--rotate-size "1XB" is no size`},
+		{"--rotate-size 1MiB --out " + file, 2, "want a folder"},
 		{"--eni x", 2, "begins with eni-"},
 		{"--instance x", 2, "begins with i-"},
 		{"--rotate-lines -1", 2, "--rotate-lines"},
@@ -276,5 +403,37 @@ func TestMetadata(t *testing.T) {
 	s.Close()
 	if id := askMetadata(t.Context(), s.URL); id.instance != "" {
 		t.Errorf("no service: %+v", id)
+	}
+}
+
+// The form is the one asked for, else the file's ending, else Parquet.
+func TestFormOf(t *testing.T) {
+	for _, c := range []struct {
+		asked, out string
+		want       form
+	}{{"", ".", formParquet}, {"", "x.csv", formCSV}, {"", "x.jsonl", formJSONL}, {"", "x.parquet", formParquet}, {"csv", "x.jsonl", formCSV}, {"", "dir.d/", formParquet}} {
+		if got := formOf(c.asked, c.out); got != c.want {
+			t.Errorf("%q, %q: %s, want %s", c.asked, c.out, got, c.want)
+		}
+	}
+}
+
+// A host with more open sockets than a file's bound does not get a file a sample.
+func TestMoreSocketsThanTheBound(t *testing.T) {
+	var open []hostcap.Socket
+	for i := range 50 {
+		open = append(open, socket("10.0.0.1", 40000+i, "10.0.0.2", 443))
+	}
+	var samples [][]hostcap.Socket
+	for range 30 {
+		samples = append(samples, open)
+	}
+	r, ctx := testRecording(t, &fakeSampler{samples: samples})
+	r.rotateLines = 10
+	if err := r.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if cs := readCaptures(t, r.out); len(cs) != 1 || len(cs[0].Connections) != 50 {
+		t.Errorf("%d files", len(cs))
 	}
 }

@@ -8,14 +8,11 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/flowcover/flowcover/analyze"
 	"github.com/flowcover/flowcover/analyze/hostcap"
-	"github.com/flowcover/flowcover/cmd/internal/atomicfile"
 )
 
 // recording is one run of flowcapture.
@@ -25,11 +22,12 @@ type recording struct {
 	interval, duration time.Duration
 	rotate             time.Duration
 	rotateLines        int
+	rotateSize         int64
+	form               form
 	interfaces         []string
 	noLoopback         bool
 	events             string // auto | on | off
 	metadata           bool
-	csv                bool // the recipe's form
 	host, instance     string
 	enis               []string
 	sampler            sampler
@@ -39,29 +37,39 @@ type recording struct {
 	wanted             map[netip.Addr]bool // nil: every address
 	current            hostcap.Recorder
 	began, written     time.Time
+	sampled            time.Time // the last whole sample
 	file               string
+	base               int     // lines that the file began with
+	lineBytes          float64 // what a line of the last file took; 0: none was written
 }
 
 type sampler interface {
 	Sample() ([]hostcap.Socket, error)
 }
 
+// foldersLines bounds what is kept in memory for a file that may rotate.
+const foldersLines = 100_000
+
 // checkpoint is how often the current file is written anew.
 const checkpoint = time.Minute
 
 // target finds out whether --out is a file or a folder.
 func (r *recording) target() error {
-	st, err := os.Stat(r.out)
-	r.folder = strings.HasSuffix(r.out, "/") || (err == nil && st.IsDir())
+	r.folder = isFolder(r.out)
 	switch {
 	case r.folder:
 		if err := os.MkdirAll(r.out, 0o755); err != nil {
 			return fmt.Errorf("--out: %w", err)
 		}
-	case r.rotate > 0 || r.rotateLines > 0:
+	case r.rotate > 0 || r.rotateLines > 0 || r.rotateSize > 0:
 		return fmt.Errorf("--out %s: want a folder where files rotate", r.out)
 	}
 	return nil
+}
+
+func isFolder(out string) bool {
+	st, err := os.Stat(out)
+	return strings.HasSuffix(out, "/") || (err == nil && st.IsDir())
 }
 
 // Run records until the duration is over or ctx ends, and writes what it saw.
@@ -79,7 +87,7 @@ func (r *recording) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-	if err := r.sample(); err != nil {
+	if err := r.first(); err != nil {
 		return err // nothing was seen yet
 	}
 	r.say("recording the sockets of %s every %s", r.host, r.interval)
@@ -96,6 +104,11 @@ func (r *recording) Run(ctx context.Context) (err error) {
 				continue
 			}
 			r.current.Add(r.now(), r.keep([]hostcap.Socket{s}))
+			if r.full() {
+				if err := r.turn(); err != nil {
+					return err
+				}
+			}
 		case <-tick.C:
 			if err := r.sample(); err != nil {
 				return errors.Join(err, r.write())
@@ -172,6 +185,13 @@ func prefixes(in []net.Addr) (out []netip.Addr) {
 	return out
 }
 
+// first takes a file's first sample.
+func (r *recording) first() error {
+	err := r.sample()
+	r.base = r.current.Len()
+	return err
+}
+
 func (r *recording) sample() error {
 	s, err := r.sampler.Sample()
 	if err != nil {
@@ -182,6 +202,7 @@ func (r *recording) sample() error {
 		r.began, r.written = at, at
 	}
 	r.current.Add(at, r.keep(s))
+	r.sampled = at
 	return nil
 }
 
@@ -194,87 +215,6 @@ func (r *recording) keep(in []hostcap.Socket) []hostcap.Socket {
 		}
 		return r.noLoopback && local.IsLoopback() || r.wanted != nil && !r.wanted[local]
 	})
-}
-
-// turn writes the current file when it is time to, and begins another.
-func (r *recording) turn() error {
-	at := r.now()
-	full := r.rotate > 0 && at.Sub(r.began) >= r.rotate || r.rotateLines > 0 && r.current.Len() >= r.rotateLines
-	if !full && at.Sub(r.written) < checkpoint {
-		return nil
-	}
-	if err := r.write(); err != nil {
-		return err
-	}
-	if full {
-		r.current, r.began, r.file = hostcap.Recorder{}, time.Time{}, ""
-		return r.sample() // a connection that goes on is in both files
-	}
-	return nil
-}
-
-// write writes the current file, whole.
-func (r *recording) write() error {
-	if r.began.IsZero() {
-		return nil
-	}
-	if r.file == "" {
-		r.file = r.out
-		if r.folder {
-			r.file = filepath.Join(r.out, r.fileName())
-		}
-	}
-	c := r.current.Capture()
-	c.Host, c.Instance, c.ENIs = r.host, r.instance, r.enis
-	c.Addresses = append([]netip.Addr(nil), r.own...)
-	c.Since, c.Until = r.began, r.now()
-	err := atomicfile.Write(r.file, 0o644, func(w io.Writer) error {
-		if r.csv {
-			return hostcap.WriteRecipeCSV(w, c)
-		}
-		return hostcap.Write(w, c)
-	})
-	if err != nil {
-		return fmt.Errorf("--out: %w", err)
-	}
-	r.written = r.now()
-	r.say("wrote %s: %d listening sockets, %d connections%s", r.file, len(c.Listeners), len(c.Connections), unknown(c))
-	return nil
-}
-
-func unknown(c *analyze.Capture) string {
-	n := 0
-	for _, x := range c.Connections {
-		if x.Opener == analyze.Unsettled {
-			n++
-		}
-	}
-	if n == 0 {
-		return ""
-	}
-	return fmt.Sprintf(" (%d of unknown side)", n)
-}
-
-// fileName is HOST-TIME.jsonl, or .csv; of two files of one second the later gets a number.
-func (r *recording) fileName() string {
-	host := strings.Map(func(c rune) rune {
-		if strings.ContainsRune(`/\:`, c) {
-			return '-'
-		}
-		return c
-	}, r.host)
-	base := host + "-" + r.began.UTC().Format("20060102T150405Z")
-	ext := ".jsonl"
-	if r.csv {
-		ext = ".csv"
-	}
-	name := base + ext
-	for n := 2; ; n++ {
-		if _, err := os.Lstat(filepath.Join(r.out, name)); err != nil {
-			return name
-		}
-		name = fmt.Sprintf("%s-%d%s", base, n, ext)
-	}
 }
 
 // listen hears of connections between samples, as --events says.

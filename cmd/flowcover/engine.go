@@ -2,14 +2,13 @@ package main
 
 import (
 	"fmt"
-	"strconv"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/flowcover/flowcover/analyze/rollup"
 	"github.com/flowcover/flowcover/analyze/rollup/sealed"
 	"github.com/flowcover/flowcover/analyze/source"
+	"github.com/flowcover/flowcover/cmd/internal/bytesize"
 	"github.com/flowcover/flowcover/cmd/internal/command"
 )
 
@@ -49,7 +48,7 @@ func readEngineOptions(c *cli.Context) (engineOptions, error) {
 		into *int64
 	}{{"memory", &o.memory}, {"disk", &o.disk}, {"stage", &o.stage}} {
 		var err error
-		if *f.into, err = parseSize(c.String(f.name)); err != nil {
+		if *f.into, err = bytesize.Parse(c.String(f.name)); err != nil {
 			return o, fmt.Errorf("--%s: %w", f.name, err)
 		}
 	}
@@ -68,22 +67,4 @@ func (o engineOptions) options(state source.Bucket) rollup.Options {
 // sealed are the same bounds for SQL over observations.
 func (o engineOptions) sealed() sealed.Options {
 	return sealed.Options{Scratch: o.scratch, Memory: o.memory, Disk: o.disk, Threads: o.threads}
-}
-
-// parseSize reads 512MiB, 1GB, 4096; empty is 0.
-func parseSize(s string) (int64, error) {
-	if s == "" {
-		return 0, nil
-	}
-	digits := strings.TrimRight(s, "KMGTiBkb")
-	units := map[string]int64{
-		"": 1, "B": 1, "kB": 1e3, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12,
-		"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40,
-	}
-	unit, known := units[s[len(digits):]]
-	n, err := strconv.ParseInt(digits, 10, 64)
-	if err != nil || !known || n < 1 || n > (1<<62)/unit {
-		return 0, fmt.Errorf("%q is no size; want bytes with a unit such as 512MiB or 2GiB", s)
-	}
-	return n * unit, nil
 }
