@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -209,6 +210,36 @@ func TestSampleOfThisHost(t *testing.T) {
 	}
 	if mine < len(want) {
 		t.Errorf("%d connections are this process's, want at least %d", mine, len(want))
+	}
+}
+
+// A service that begins to listen while the kernel's table is read, and has a
+// connection at once: its side is the peer's, not this host's.
+func TestListenerDuringASample(t *testing.T) {
+	lines := strings.SplitAfter(procTCP, "\n")
+	head, listens, conn := lines[0], lines[1], lines[2]
+	other := strings.ReplaceAll(strings.ReplaceAll(listens, ":0016", ":0050"), "18001", "17001")
+	reads := map[string]int{}
+	s := Sampler{Root: "/proc", open: func(name string) (io.ReadCloser, error) {
+		reads[name]++
+		text := head + other + conn // the second line was not there yet
+		switch {
+		case filepath.Base(name) != "tcp":
+			return nil, fs.ErrNotExist
+		case reads[name] > 1:
+			text = head + other + listens + conn
+		}
+		return io.NopCloser(strings.NewReader(text)), nil
+	}}
+	sample, err := s.Sample()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rec Recorder
+	rec.Add(time.Unix(1, 0), sample)
+	c := rec.Capture()
+	if len(sample) != 3 || len(c.Listeners) != 2 || len(c.Connections) != 1 || c.Connections[0].Opener != analyze.In || c.Connections[0].Count != 1 {
+		t.Errorf("%d sockets: %+v", len(sample), c)
 	}
 }
 

@@ -18,7 +18,10 @@ import (
 // header line tells TCP from UDP.
 func ReadProcNet(r io.Reader) (*analyze.Capture, error) {
 	var sample []Socket
-	if err := readProcNet(r, func(s Socket, _ uint64) { sample = append(sample, s) }); err != nil {
+	if err := readProcNet(r, func(s Socket, _ uint64) bool {
+		sample = append(sample, s)
+		return true
+	}); err != nil {
 		return nil, err
 	}
 	var rec Recorder
@@ -37,8 +40,9 @@ const (
 )
 
 // readProcNet gives each socket with its inode, which leads to its process.
-// Several files may follow each other, each with its header.
-func readProcNet(r io.Reader, each func(Socket, uint64)) error {
+// Several files may follow each other, each with its header. It ends where each
+// says no.
+func readProcNet(r io.Reader, each func(Socket, uint64) bool) error {
 	s := newScanner(r)
 	proto := netset.Protocol(0)
 	for n := 1; s.Scan(); n++ {
@@ -60,8 +64,8 @@ func readProcNet(r io.Reader, each func(Socket, uint64)) error {
 		if err != nil {
 			return fmt.Errorf("line %d: %w", n, err)
 		}
-		if sock != nil {
-			each(*sock, inode)
+		if sock != nil && !each(*sock, inode) {
+			return nil
 		}
 	}
 	return s.Err()

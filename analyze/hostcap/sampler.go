@@ -3,6 +3,7 @@ package hostcap
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -20,6 +21,7 @@ type Sampler struct {
 	Processes bool
 
 	owners map[uint64]owner
+	open   func(string) (io.ReadCloser, error) // nil: os.Open
 }
 
 type owner struct {
@@ -36,32 +38,62 @@ func (s *Sampler) Sample() ([]Socket, error) {
 	}
 	var out []Socket
 	var inodes []uint64
+	add := func(k Socket, inode uint64) bool {
+		out = append(out, k)
+		inodes = append(inodes, inode)
+		return true
+	}
 	read := 0
 	for _, name := range []string{"tcp", "tcp6", "udp", "udp6"} {
-		file := filepath.Join(root, "net", name)
-		f, err := os.Open(file)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
+		known, err := s.table(filepath.Join(root, "net", name), add)
 		if err != nil {
 			return nil, err
 		}
-		err = readProcNet(f, func(k Socket, inode uint64) {
-			out = append(out, k)
-			inodes = append(inodes, inode)
-		})
-		if err := errors.Join(err, f.Close()); err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
+		if known {
+			read++
 		}
-		read++
 	}
 	if read == 0 {
 		return nil, fmt.Errorf("%s: no tcp, tcp6, udp or udp6 there: this is no Linux host, or proc is not mounted", filepath.Join(root, "net"))
+	}
+	// The kernel lists what listens before what is connected. Who began to listen
+	// in between, and has a connection already, is found by reading the first part
+	// again; else the connection would look like one that this host opened.
+	known := map[uint64]bool{}
+	for _, i := range inodes {
+		known[i] = true
+	}
+	for _, name := range []string{"tcp", "tcp6"} {
+		_, err := s.table(filepath.Join(root, "net", name), func(k Socket, inode uint64) bool {
+			return k.State == Listening && (known[inode] || add(k, inode))
+		})
+		if err != nil {
+			return nil, err
+		}
 	}
 	if s.Processes {
 		s.name(root, out, inodes)
 	}
 	return out, nil
+}
+
+// table reads one of the kernel's tables; known is whether it has it.
+func (s *Sampler) table(file string, each func(Socket, uint64) bool) (known bool, err error) {
+	open := s.open
+	if open == nil {
+		open = func(name string) (io.ReadCloser, error) { return os.Open(name) }
+	}
+	f, err := open(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if err := errors.Join(readProcNet(f, each), f.Close()); err != nil {
+		return false, fmt.Errorf("%s: %w", file, err)
+	}
+	return true, nil
 }
 
 // name adds the processes. Processes that end meanwhile are passed over.
