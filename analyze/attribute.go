@@ -39,6 +39,9 @@ func attribute(out []Flow, ev Evidence, w Window) ([]Flow, []Finding) {
 		f.Attribution = Attribution{}
 		a.place(f)
 		f.Class, f.Why = a.classify(f)
+		if v, ok := a.services.At(f.VPC, f.Peer); ok {
+			f.Why = append(f.Why, "its peer is one of "+v.Name+" in "+v.Range.String())
+		}
 		a.approve(f)
 		if _, ok := named[f.ID]; ok {
 			named[f.ID] = true
@@ -65,6 +68,7 @@ type attributor struct {
 	// accounts of the newest snapshot.
 	accounts map[string]bool
 	gone     map[netip.Addr][]string // addresses of ENIs in no snapshot
+	services *Services
 	placed   map[string]*placement
 	networks []netip.Prefix // of the VPCs of all snapshots
 
@@ -89,7 +93,7 @@ type placement struct {
 func newAttributor(flows []Flow, ev Evidence, w Window) *attributor {
 	a := &attributor{
 		w: newWorld(ev.Snapshots, ev.Hours), policy: ev.Policy, window: daysOf(w, flows),
-		accounts: map[string]bool{}, gone: map[netip.Addr][]string{}, placed: map[string]*placement{},
+		accounts: map[string]bool{}, placed: map[string]*placement{},
 		unattributed: map[string]int{}, outside: map[string]int{},
 	}
 	a.today = a.w.newest()
@@ -103,18 +107,8 @@ func newAttributor(flows []Flow, ev Evidence, w Window) *attributor {
 	}
 	slices.SortFunc(a.networks, func(x, y netip.Prefix) int { return netset.Block{Prefix: x}.Compare(netset.Block{Prefix: y}) })
 	a.networks = slices.Compact(a.networks)
-	for i := range flows {
-		f := &flows[i]
-		if i, _ := a.w.iface(f.ENI); i != nil || noENI(f.ENI) {
-			continue
-		}
-		if l := a.gone[f.Local]; !slices.Contains(l, f.ENI) {
-			a.gone[f.Local] = append(l, f.ENI)
-		}
-	}
-	for _, l := range a.gone {
-		slices.Sort(l)
-	}
+	a.gone = goneAddresses(flows, a.w)
+	a.services = newServices(a.w, a.gone)
 	return a
 }
 

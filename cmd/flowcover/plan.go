@@ -318,13 +318,15 @@ func (p *planRun) plan(ctx context.Context) (*changeset.Changeset, error) {
 		return nil, err
 	}
 	p.env.Progress.Show("attribute", 0, 0, "")
-	judged := analyze.Reobserve(flows, analyze.Evidence{Snapshots: snaps.at, Hours: hours, Policy: p.policy}, window)
+	ev := analyze.Evidence{Snapshots: snaps.at, Hours: hours, Policy: p.policy}
+	judged := analyze.Reobserve(flows, ev, window)
 	effective, err := p.quotas.over(today)
 	if err != nil {
 		return nil, err
 	}
 	in := target.Input{
-		Snapshot: effective, Flows: judged.Flows, Coverage: judged.Coverage.Of, Forbidden: judged.Forbidden, Policy: p.rules, Scope: p.scope,
+		Snapshot: effective, Flows: judged.Flows, Coverage: judged.Coverage.Of, Forbidden: judged.Forbidden,
+		Services: analyze.ServicesOf(flows, ev), Policy: p.rules, Scope: p.scope,
 	}
 	targets, found, err := target.Build(in)
 	if err != nil { // of what people asked for: scope, quotas, limits

@@ -55,7 +55,8 @@ func (in *builder) collectACLs() aclNeeds {
 func (in *builder) addCrossing(n *aclNeeds, f *analyze.Flow, c crossing) {
 	k := aclKey{c.acl, c.dir}
 	for _, cols := range in.crossingColumns(f, c, in.openTo(n, k, c.remote)) {
-		n.cells[k] = append(n.cells[k], optimize.Cell{Block: netset.Block{Prefix: host(c.remote), Columns: cols}, Flow: f.ID})
+		b := netset.Block{Prefix: in.lasting(f, k, n.open[k], c.remote, cols), Columns: cols}
+		n.cells[k] = append(n.cells[k], optimize.Cell{Block: b, Flow: f.ID})
 	}
 }
 

@@ -98,8 +98,12 @@ func (in *builder) addGroupCells(n *groupNeeds, open map[groupKey]*netset.Set, f
 			Message: fmt.Sprintf("flow %s is approved, and no rule can be made of it: its side, protocol, port or security group is not known", f.ID)})
 		return
 	}
+	named := in.byReference(f)
 	for _, c := range cols {
 		b := netset.Block{Prefix: host(f.Peer), Columns: c}
+		if !named {
+			b.Prefix = in.lasting(f, k, set, f.Peer, c)
+		}
 		if !set.ContainsBlock(b) && !ByName(f) {
 			n.findings = append(n.findings, analyze.Finding{Kind: "not-admitted", Severity: "medium", Resource: f.Group,
 				Message: fmt.Sprintf("flow %s needs %s, which %s does not admit today; it is not opened", f.ID, b, f.Group)})

@@ -91,7 +91,10 @@ type Input struct {
 	Coverage func(resource string) (score float64, reasons []string)
 	// Forbidden are refused cells that nobody asked for in review.
 	Forbidden []analyze.ForbiddenCell
-	Policy    Policy
+	// Services tells addresses that live for minutes: where today's rules admit
+	// the subnet that they come from, the subnet is needed. Nil: none.
+	Services *analyze.Services
+	Policy   Policy
 	// Scope limits the plan to sg-, acl- and vpc- ids. Empty: everything.
 	Scope []string
 }
