@@ -61,7 +61,7 @@ func BenchmarkObserve(b *testing.B) {
 
 // BenchmarkUses: which rules, entries and routes the flows used, by rows.
 func BenchmarkUses(b *testing.B) {
-	for _, n := range []int{10_000, 100_000} {
+	for _, n := range []int{10_000, 100_000, 1_000_000} {
 		b.Run(fmt.Sprintf("rows=%d", n), func(b *testing.B) {
 			in := bigInput(b, n)
 			o := Observe(in)
