@@ -103,6 +103,14 @@ func (c scenario) query() Query {
 	return q
 }
 
+func (c scenario) columns() netset.Columns {
+	cols, _, err := c.query().columns()
+	if err != nil {
+		panic(err)
+	}
+	return cols
+}
+
 func line(l Leg) string { return strings.Join(append([]string{string(l.Disposition)}, l.Path...), " ") }
 
 func runScenarios(t *testing.T, cases []scenario) {
@@ -126,6 +134,9 @@ func runScenarios(t *testing.T, cases []scenario) {
 			}
 			for _, leg := range []Leg{got.Leg, got.Reply} {
 				checkLeg(t, leg)
+			}
+			for _, f := range DecisionFaults(s, c.query()) {
+				t.Error(f)
 			}
 		})
 	}

@@ -13,7 +13,7 @@ import (
 type Check struct {
 	Kind     string // KindSGRule, KindACLEntry, KindRoute or KindTransitRoute
 	Resource string // the group, ACL or table asked; for an SG refusal the interface
-	Subnet   string // whose boundary is crossed (ACL), or whose table it is (route)
+	Subnet   string // whose boundary is crossed (ACL), or whose table it is (route; empty: a gateway's)
 	ENI      string // security group checks
 	// Direction, Remote and Columns are what a rule or entry is matched with.
 	Direction Direction

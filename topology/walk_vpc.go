@@ -131,7 +131,12 @@ func (w *walker) lookup(sub *Subnet) (*Route, bool) {
 		w.stop(NoRoute, "route-table", sub.ID, "no route table was read, and %s is not local", w.dst)
 		return nil, false
 	}
-	c := Check{Kind: KindRoute, Resource: t.table.ID, Subnet: sub.ID, Direction: Egress, Remote: w.dst, Columns: w.cols}
+	return w.ask(t, sub.ID)
+}
+
+// ask asks a route table: a subnet's, or with an empty name a gateway's.
+func (w *walker) ask(t *vpcTable, subnet string) (*Route, bool) {
+	c := Check{Kind: KindRoute, Resource: t.table.ID, Subnet: subnet, Direction: Egress, Remote: w.dst, Columns: w.cols}
 	w.cutDst(t.cuts)
 	p, r, ok := t.routes().Longest(w.dst)
 	if !ok {
@@ -152,7 +157,7 @@ func (w *walker) lookup(sub *Subnet) (*Route, bool) {
 		w.end = NullRouted
 		if w.text {
 			ref := r.ref
-			w.hops = append(w.hops, Hop{Kind: "route-table", Resource: t.table.ID, Rule: &ref, Verdict: Refuse, Detail: "the route is a blackhole: its target " + r.Target + " is gone"})
+			w.hops = append(w.hops, Hop{Kind: "route-table", Resource: t.table.ID, Rule: &ref, Verdict: Refuse, Detail: "the route is a blackhole: its target " + orNothing(r.Target) + " is gone"})
 		}
 		return nil, false
 	}
@@ -161,6 +166,13 @@ func (w *walker) lookup(sub *Subnet) (*Route, bool) {
 		w.hops = append(w.hops, Hop{Kind: "route-table", Resource: t.table.ID, Rule: &ref, Verdict: Pass, Detail: fmt.Sprintf("%s by %s to %s", w.dst, p, r.Target)})
 	}
 	return r.Route, true
+}
+
+func orNothing(target string) string {
+	if target == "" {
+		return "(none)"
+	}
+	return target
 }
 
 // follow goes to a route's target.

@@ -1,13 +1,15 @@
-package awscollect
+package topology_test
 
 import (
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/flowcover/flowcover/topology"
+	"github.com/flowcover/flowcover/topology/awscollect"
 	"github.com/flowcover/flowcover/topology/netset"
 )
 
@@ -53,7 +55,7 @@ func TestTraceOpenCases(t *testing.T) {
 		t.Run(c.Snapshot+" "+c.From+" "+c.To, func(t *testing.T) {
 			s := snapshots[c.Snapshot]
 			if s == nil {
-				r, _, err := FromDir(t.Context(), filepath.Join(dir, c.Snapshot))
+				r, _, err := awscollect.FromDir(t.Context(), filepath.Join(dir, c.Snapshot))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -66,13 +68,47 @@ func TestTraceOpenCases(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := s.Trace(topology.Query{From: c.From, To: c.To, Protocol: p, Port: c.Port})
+			q := topology.Query{From: c.From, To: c.To, Protocol: p, Port: c.Port}
+			got, err := s.Trace(q)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if got.Disposition != c.Disposition || !slices.Equal(got.Path, c.Path) {
 				t.Errorf("got %s %v\nwant %s %v\nhops %+v", got.Disposition, got.Path, c.Disposition, c.Path, got.Hops)
 			}
+			for _, f := range topology.DecisionFaults(s, q) {
+				t.Error(f)
+			}
+			stops(t, s, got)
 		})
+	}
+}
+
+// stops holds for a refusal: the last hop is what refuses, names what comes
+// nearest where there is anything near, and nothing answers.
+func stops(t *testing.T, s *topology.Snapshot, got topology.Result) {
+	t.Helper()
+	if got.Disposition.Delivered() {
+		return
+	}
+	if got.Reply.Disposition != topology.NotSent || len(got.Reply.Hops) > 0 {
+		t.Errorf("the reply to what never arrived is %+v", got.Reply)
+	}
+	last := got.Hops[len(got.Hops)-1]
+	want, kind := false, ""
+	switch got.Disposition {
+	case topology.DeniedIn, topology.DeniedOut:
+		kind = "security-group"
+		for _, id := range strings.Fields(last.Resource) {
+			g, _ := s.SecurityGroup(id)
+			want = want || slices.ContainsFunc(g.Rules, func(r topology.SecurityGroupRule) bool {
+				return (r.Direction == topology.Ingress) == (got.Disposition == topology.DeniedIn)
+			})
+		}
+	case topology.NoRoute:
+		kind, want = "route-table", true // every table has a local route
+	}
+	if kind != "" && last.Kind != kind || last.Verdict != topology.Refuse || (last.Nearest != "") != want {
+		t.Errorf("%s stops at %+v: want a %s, nearest named: %t", got.Disposition, last, kind, want)
 	}
 }
