@@ -60,7 +60,7 @@ func (w *world) table(id, vpc, subnets string, routes ...string) {
 	w.r.RouteTables = append(w.r.RouteTables, t)
 }
 
-// columns reads "tcp/443", "tcp/1-10", "icmp/8:0", "all".
+// columns reads "tcp/443", "tcp/1-10", "icmp/8:0", "icmp/3:*", "all".
 func columns(s string) (p netset.Protocol, from, to int) {
 	name, ports, ok := strings.Cut(s, "/")
 	p, err := netset.ParseProtocol(name)
@@ -78,6 +78,9 @@ func columns(s string) (p netset.Protocol, from, to int) {
 		return n
 	}
 	if a, b, ok := strings.Cut(ports, ":"); ok {
+		if b == "*" { // every code
+			return p, atoi(a), -1
+		}
 		return p, atoi(a), atoi(b)
 	}
 	if a, b, ok := strings.Cut(ports, "-"); ok {

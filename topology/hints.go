@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/bits"
 	"net/netip"
+	"strings"
 
 	"github.com/flowcover/flowcover/topology/netset"
 )
@@ -100,27 +101,50 @@ func (s *Snapshot) nearestEntry(acl string, d Direction, remote netip.Addr, cols
 	return text
 }
 
-// nearestRoute names another route table of the VPC that has a route, or the
-// route of this one with the longest common prefix.
+// nearestRoute names another route table of the VPC that has a route, the
+// longest, or the route of this one with the longest common prefix.
 func (x *index) nearestRoute(t *RouteTable, dst netip.Addr) string {
+	best, text := -1, ""
 	for _, id := range sortedKeys(x.routeTables) {
 		other := x.routeTables[id]
 		if other == t || other.VPC != t.VPC {
 			continue
 		}
-		if r, ok := x.compileRoutes(other).Lookup(dst); ok && r.State != StateBlackhole {
-			return fmt.Sprintf("%s, of the same VPC, routes it to %s", other.ID, r.Target)
+		if p, r, ok := x.compileRoutes(other).Longest(dst); ok && p.Bits() > best && r.State != StateBlackhole && x.couldCarry(r.Target, dst) {
+			best, text = p.Bits(), fmt.Sprintf("%s, of the same VPC, routes it to %s", other.ID, r.Target)
 		}
 	}
-	best, text := -1, ""
+	if text != "" {
+		return text
+	}
 	for i := range t.Routes {
 		if r := &t.Routes[i]; r.PrefixList == "" && r.Destination.Addr().Is6() == dst.Is6() {
-			if n := commonBits(r.Destination.Addr(), dst); n > best {
+			// Of two as near, one that a person could widen.
+			if n := 2 * commonBits(r.Destination.Addr(), dst); n > best || n+1 > best && r.Target != "local" {
+				if r.Target != "local" {
+					n++
+				}
 				best, text = n, fmt.Sprintf("%s has a route to %s", t.ID, r.Destination)
 			}
 		}
 	}
 	return text
+}
+
+// couldCarry says whether a route's target takes an address at all: the way to
+// the internet takes none that the internet drops.
+func (x *index) couldCarry(target string, dst netip.Addr) bool {
+	if !unroutable(dst) {
+		return true
+	}
+	switch kind, _, _ := strings.Cut(target, "-"); kind {
+	case "igw", "eigw":
+		return false
+	case "nat":
+		g, ok := x.gateways[target]
+		return ok && g.Private
+	}
+	return true
 }
 
 // nearestTransit names another table of the gateway that has a route.

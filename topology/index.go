@@ -53,7 +53,7 @@ type index struct {
 	// Where the answer of a lookup may change; see wide.
 	heldCuts, publicCuts, subnetCuts, vpcCuts func() netset.Cuts
 
-	peered  map[[2]string]bool  // VPC pairs with an active peering
+	peered  map[[2]string]bool  // VPC pairs with an active peering in one Region, which carries SG references
 	refTGWs map[string][]string // VPC -> gateways that carry SG references
 }
 
@@ -271,7 +271,7 @@ func (x *index) addGateways(r Resources) {
 	x.peered = make(map[[2]string]bool)
 	for i := range r.Peerings {
 		p := &r.Peerings[i]
-		if p.Status == "" || p.Status == "active" {
+		if one := p.Requester.Region == "" || p.Accepter.Region == "" || p.Requester.Region == p.Accepter.Region; one && (p.Status == "" || p.Status == "active") {
 			x.peered[[2]string{p.Requester.VPC, p.Accepter.VPC}] = true
 			x.peered[[2]string{p.Accepter.VPC, p.Requester.VPC}] = true
 		}

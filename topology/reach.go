@@ -131,7 +131,7 @@ type pair struct{ both, oneWay, aside netset.ColumnSet }
 func (f *reachFinder) ask(from, to place, manyTo bool, last *netip.Addr) pair {
 	w := f.request
 	w.reset(f.s)
-	w.src, w.dst, w.srcENI, w.sender = from.addr, to.addr, from.eni, from.eni
+	w.src, w.dst, w.srcENI, w.sender, w.asker = from.addr, to.addr, from.eni, from.eni, from.eni
 	w.wide = &wide{cols: f.q.Columns, src: !manyTo, dst: manyTo, last: last}
 	if from.outside() {
 		w.fromOutside(to)

@@ -52,7 +52,7 @@ func wideWorld(r *rand.Rand) *world {
 	w.eni("eni-xnat", "subnet-ap", "", "10.0.0.70=203.0.113.70").Type = "nat_gateway"
 	w.eni("eni-5", "subnet-b1", "sg-3", "10.1.0.8", "2001:db8:b:1::8")
 	w.eni("eni-6", "subnet-b2", "sg-3", "10.9.0.8")
-	w.eni("eni-7", "subnet-c1", "sg-4", "10.2.0.8")
+	w.eni("eni-7", "subnet-c1", "sg-4", "10.2.0.8").Type = []string{"interface", "vpc_endpoint"}[r.IntN(2)]
 	w.eni("eni-8", "subnet-d1", "sg-5", "10.1.0.8")
 	return w
 }
@@ -105,7 +105,7 @@ func wideRoutes(w *world, r *rand.Rand) {
 	w.table("rtb-a", "vpc-a", "", far(), "172.16.0.0/12 tgw-1", []string{"0.0.0.0/0 nat-1", "0.0.0.0/0 eni-4", "0.0.0.0/0 tgw-1"}[r.IntN(3)], "::/0 eigw-1",
 		"64:ff9b::/96 nat-1", "9.9.0.0/16 vgw-1", "pl-s3 vpce-s3")
 	w.table("rtb-ap", "vpc-a", "subnet-ap", far(), "0.0.0.0/0 igw-a", "::/0 igw-a", "192.168.0.0/16 vgw-1", "9.8.0.0/16 vgw-1")
-	w.table("rtb-at", "vpc-a", "subnet-at", []string{"0.0.0.0/0 nat-1", "10.0.0.0/28 eni-4", "10.2.0.0/24 tgw-1"}[r.IntN(3)])
+	w.table("rtb-at", "vpc-a", "subnet-at", []string{"0.0.0.0/0 nat-1", "10.0.0.0/28 eni-4", "10.2.0.0/24 tgw-1"}[r.IntN(3)], "pl-s3 vpce-s3")
 	back := []string{"10.0.0.0/8 tgw-1", "10.0.0.0/24 pcx-1", "10.0.0.0/25 tgw-1"}
 	w.table("rtb-b", "vpc-b", "", back[r.IntN(3)], "172.16.0.0/12 tgw-1", "0.0.0.0/0 tgw-1")
 	w.table("rtb-c", "vpc-c", "", "10.0.0.0/8 tgw-2")
@@ -123,12 +123,14 @@ func wideGateways(w *world, r *rand.Rand) {
 	}
 	w.gateway(nat)
 	w.r.Endpoints = append(w.r.Endpoints, VPCEndpoint{ID: "vpce-s3", Scope: home, VPC: "vpc-a", Type: "Gateway", Service: "com.amazonaws.ap-northeast-2.s3"})
-	for id, far := range map[string]string{"pcx-1": "vpc-b", "pcx-2": "vpc-d"} {
+	for _, p := range [][2]string{{"pcx-1", "vpc-b"}, {"pcx-2", "vpc-d"}} {
+		id, far := p[0], p[1]
 		status := "active"
 		if r.IntN(6) == 0 {
 			status = "deleted"
 		}
-		w.r.Peerings = append(w.r.Peerings, PeeringConnection{ID: id, Scope: home, Status: status, Requester: PeeringSide{VPC: "vpc-a"}, Accepter: PeeringSide{VPC: far}})
+		w.r.Peerings = append(w.r.Peerings, PeeringConnection{ID: id, Scope: home, Status: status, Requester: PeeringSide{VPC: "vpc-a", Region: "r1"},
+			Accepter: PeeringSide{VPC: far, Region: []string{"", "r1", "r2"}[r.IntN(3)]}})
 	}
 	if r.IntN(4) == 0 {
 		w.table("rtb-edge", "vpc-a", "subnet-none", "10.0.0.0/27 eni-4")

@@ -50,6 +50,7 @@ type walker struct {
 
 	landed *NetworkInterface // where it was accepted
 	ghost  netip.Addr        // a sender that no interface holds: replies reach it
+	asker  *NetworkInterface // who opened the connection: replies reach nobody else
 	exit   exit              // where it left
 	nats   []session         // translations on the way out, for the reply
 	relay  *NetworkInterface // the last appliance passed
@@ -64,8 +65,8 @@ type crossing int
 const (
 	within crossing = iota
 	overPeering
-	overTransit         // all parts carry references
-	overTransitNoGroups // some part does not
+	overTransit  // all parts carry references
+	overNoGroups // some part does not
 	overGateway
 )
 
@@ -102,7 +103,8 @@ const (
 // travels on the columns reply. Both walkers are used anew.
 func (s *Snapshot) run(w, r *walker, from, to place, cols, reply netset.Columns) {
 	w.reset(s)
-	w.src, w.dst, w.cols, w.back, w.srcENI, w.sender = from.addr, to.addr, cols, reply, from.eni, from.eni
+	w.src, w.dst, w.cols, w.back = from.addr, to.addr, cols, reply
+	w.srcENI, w.sender, w.asker = from.eni, from.eni, from.eni
 	if from.outside() {
 		w.fromOutside(to)
 	} else {
@@ -118,7 +120,8 @@ func (s *Snapshot) run(w, r *walker, from, to place, cols, reply netset.Columns)
 // there is one.
 func (w *walker) prepare(r *walker) {
 	r.reset(w.s)
-	r.reply, r.src, r.dst, r.cols, r.ghost, r.end = true, w.dst, w.src, w.back, w.ghost, NotSent
+	r.reply, r.src, r.dst, r.cols, r.end = true, w.dst, w.src, w.back, NotSent
+	r.ghost, r.asker = w.ghost, w.asker
 	r.nats = append(r.nats, w.nats...)
 	if w.end.Delivered() {
 		r.end = ""
@@ -291,6 +294,13 @@ func (x *index) refusal(call string) string {
 
 func (d Direction) of(eni string) string { return string(d) + " of " + eni }
 
+// refersOverTransit says whether references over a transit gateway hold for an
+// interface: AWS leaves one zone out.
+func (x *index) refersOverTransit(n *NetworkInterface) bool {
+	sub, ok := x.subnets[n.Subnet]
+	return !ok || sub.AZID != "use1-az3"
+}
+
 // groupRule gives the first rule of a group that admits the packet.
 func (w *walker) groupRule(g *groupRules, n *NetworkInterface, d Direction, remote netip.Addr) *readyRule {
 	rules := g.rules(d)
@@ -316,7 +326,10 @@ func (w *walker) reference(group string, n *NetworkInterface, d Direction, remot
 		if w.srcENI == nil || !slices.Contains(w.srcENI.Groups, group) {
 			return false
 		}
-		return w.via == within || w.via == overPeering || w.via == overTransit
+		if w.via == overTransit {
+			return n.Type != "vpc_endpoint" && w.x.refersOverTransit(n) && w.x.refersOverTransit(w.srcENI)
+		}
+		return w.via == within || w.via == overPeering
 	}
 	for _, peer := range w.s.InterfacesAt(remote) {
 		if slices.Contains(peer.Groups, group) && (peer.VPC == n.VPC || w.x.peered[[2]string{n.VPC, peer.VPC}]) {

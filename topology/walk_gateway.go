@@ -225,6 +225,9 @@ func (w *walker) toNAT(sub *Subnet, id string) {
 		return
 	}
 	w.node(id)
+	if w.unknown(id) {
+		return
+	}
 	w.cutDstAt(nat64Prefixes)
 	if !w.translates() {
 		w.stop(DeniedIn, "nat-gateway", id, "it translates TCP, UDP and ICMP only")
@@ -249,6 +252,9 @@ func (w *walker) toNAT(sub *Subnet, id string) {
 func (w *walker) toRegionalNAT(g *Gateway) {
 	w.node(g.VPC)
 	w.node(g.ID)
+	if w.unknown(g.ID) {
+		return
+	}
 	out, ok := w.x.internetOf[g.VPC]
 	w.cutPublic()
 	if !w.translates() || !ok || w.dst.Is6() || unroutable(w.dst) {
@@ -261,12 +267,24 @@ func (w *walker) toRegionalNAT(g *Gateway) {
 }
 
 // translates says whether a NAT gateway knows the packet's protocol.
-func (w *walker) translates() bool {
-	if w.wide != nil && !w.wide.whole {
-		return w.keep(natColumns)
+func (w *walker) translates() bool { return w.carries(natColumns) }
+
+// unknown ends a reply that routes lead to a NAT gateway by which its request
+// did not come: the gateway opens no connection for an answer.
+func (w *walker) unknown(nat string) bool {
+	if w.reply {
+		w.stop(DeniedIn, "nat-gateway", nat, "it did not carry the request, and drops the answer")
 	}
-	p := w.cols.First.Protocol()
-	return p.HasPorts() || p == netset.ICMP
+	return w.reply
+}
+
+// carries says whether the packet's column is one of s; of many it leaves
+// those.
+func (w *walker) carries(s netset.ColumnSet) bool {
+	if w.wide != nil && !w.wide.whole {
+		return w.keep(s)
+	}
+	return s.Contains(w.cols.First)
 }
 
 // fromHostNamed goes on from a translator's subnet, also to a neighbour.
@@ -317,6 +335,10 @@ func (w *walker) toEndpoint(sub *Subnet, id string) {
 	w.node(sub.VPC)
 	if !ok || !strings.EqualFold(e.Type, "GatewayLoadBalancer") {
 		w.node(id)
+		if ok && strings.EqualFold(e.Type, "Gateway") && w.foreign(sub.VPC) {
+			w.stop(NullRouted, "vpc-endpoint", id, "a gateway endpoint takes nothing from outside %s", sub.VPC)
+			return
+		}
 		w.exit = exit{kind: exitGateway, id: id, vpc: sub.VPC}
 		w.stop(ExitsNetwork, "vpc-endpoint", id, "leaves for the service")
 		return
@@ -340,6 +362,13 @@ func (w *walker) toEndpoint(sub *Subnet, id string) {
 	w.note("the appliances behind %s are taken to let everything pass", id)
 	w.srcENI = nil
 	w.fromHost(at)
+}
+
+// foreign says whether the packet comes from outside a VPC, with an address of
+// outside: no gateway and no appliance of the VPC stands for the sender.
+func (w *walker) foreign(vpc string) bool {
+	here := func(n *NetworkInterface) bool { return n != nil && n.VPC == vpc }
+	return !w.reply && w.via != within && !here(w.sender) && !here(w.relay)
 }
 
 // toAppliance sends the packet through an instance that forwards.

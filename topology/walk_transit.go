@@ -67,7 +67,7 @@ func (w *walker) enterTransit(a *TransitGatewayAttachment) {
 	}
 	w.node(a.TransitGateway)
 	if t, ok := w.x.tgws[a.TransitGateway]; !ok || !t.SecurityGroupReferencing || !a.SecurityGroupReferencing {
-		w.via = overTransitNoGroups
+		w.via = overNoGroups
 	}
 	if a.RouteTable == "" {
 		w.stop(NullRouted, "attachment", a.ID, "it is associated with no route table")
@@ -140,7 +140,7 @@ func (w *walker) leaveTransit(tgw, id string) {
 }
 
 func (w *walker) toPeerGateway(a *TransitGatewayAttachment) {
-	w.via = overTransitNoGroups // references do not cross a peering of gateways
+	w.via = overNoGroups // references do not cross a peering of gateways
 	for _, id := range []string{a.ID, a.PeerAttachment} {
 		for _, far := range w.x.attachments[id] {
 			if far.TransitGateway != a.TransitGateway && id != "" {
@@ -162,7 +162,7 @@ func (w *walker) enterPeered(far *TransitGatewayAttachment) {
 	}
 	w.enterTransit(far)
 	if w.via == overTransit {
-		w.via = overTransitNoGroups
+		w.via = overNoGroups
 	}
 }
 
@@ -177,7 +177,7 @@ func (w *walker) intoAttached(a *TransitGatewayAttachment) {
 		return
 	}
 	if !a.SecurityGroupReferencing {
-		w.via = overTransitNoGroups
+		w.via = overNoGroups
 	}
 	w.node(a.Resource)
 	landings := w.landings(a)

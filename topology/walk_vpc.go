@@ -263,6 +263,10 @@ func (w *walker) arrive(n *NetworkInterface) {
 		w.untranslate(n)
 		return
 	}
+	if w.reply && w.asker != nil && n != w.asker {
+		w.stop(DeniedIn, "network-interface", n.ID, "it has the address of %s, and never asked", w.asker.ID)
+		return
+	}
 	if kind := forwards(n.Type); kind != "" {
 		w.stop(DeniedIn, kind, w.nodeOf(n), "%s only forwards connections that it knows", n.ID)
 		return
@@ -275,9 +279,15 @@ func (w *walker) arrive(n *NetworkInterface) {
 		w.end = DeniedIn
 		return
 	}
+	if n.Type == "vpc_endpoint" && !w.carries(notPing) {
+		w.stop(DeniedIn, "network-interface", n.ID, "an endpoint answers no ping")
+		return
+	}
 	w.landed = n
 	w.stop(Accepted, "network-interface", n.ID, "delivered")
 }
+
+var notPing = netset.ColumnSet{netset.AllColumns()}.Subtract(netset.ColumnsOf(netset.ProtocolColumns(netset.ICMP), netset.ProtocolColumns(netset.ICMPv6)))
 
 // forwards names the kind of an interface that ends no connection.
 func forwards(interfaceType string) string {
@@ -312,7 +322,9 @@ func (w *walker) toPeer(sub *Subnet, id string) {
 		far = p.Requester
 	}
 	w.node(sub.VPC)
-	w.via = overPeering
+	if w.via = overPeering; !w.x.peered[[2]string{sub.VPC, far.VPC}] {
+		w.via = overNoGroups
+	}
 	if _, ok := w.x.vpcs[far.VPC]; !ok {
 		w.cutDstAt(far.CIDRs)
 		if len(far.CIDRs) > 0 && !holds(far.CIDRs, w.dst) {
