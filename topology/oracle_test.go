@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"testing"
 
 	"github.com/flowcover/flowcover/topology/netset"
 )
@@ -18,13 +19,22 @@ func DecisionFaults(s *Snapshot, q Query) []string {
 	if err != nil {
 		return []string{err.Error()}
 	}
-	from, to, err := s.resolve(q)
+	fq, err := asFlow(s, q)
 	if err != nil {
 		return []string{err.Error()}
 	}
+	return append(sameVerdict(got, s.Flow(fq)), checkFaults(s, s.Flow(fq))...)
+}
+
+// asFlow asks what q asks without text.
+func asFlow(s *Snapshot, q Query) (FlowQuery, error) {
+	from, to, err := s.resolve(q)
+	if err != nil {
+		return FlowQuery{}, err
+	}
 	cols, reply, err := q.columns()
 	if err != nil {
-		return []string{err.Error()}
+		return FlowQuery{}, err
 	}
 	end := func(p place) End {
 		if p.eni == nil {
@@ -36,7 +46,16 @@ func DecisionFaults(s *Snapshot, q Query) []string {
 	if q.Protocol.HasPorts() {
 		fq.ReplyPorts = reply
 	}
-	return append(sameVerdict(got, s.Flow(fq)), checkFaults(s, s.Flow(fq))...)
+	return fq, nil
+}
+
+func flowOf(t *testing.T, s *Snapshot, q Query) FlowQuery {
+	t.Helper()
+	fq, err := asFlow(s, q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fq
 }
 
 // sameVerdict compares what Trace tells with what Flow returns.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"github.com/flowcover/flowcover/topology/netset"
@@ -77,5 +78,95 @@ func TestReplayStops(t *testing.T) {
 	})
 	if !errors.Is(err, context.Canceled) || seen != replayChunk {
 		t.Errorf("%v after %d flows, want the chunk of %d at hand to be the last", err, seen, replayChunk)
+	}
+}
+
+// TestReplayAgreesWithTrace: on random accounts with everything that Trace
+// knows, Replay gives each flow the verdict and the deciding rules that Trace
+// tells of it, on one worker and on several.
+func TestReplayAgreesWithTrace(t *testing.T) {
+	r := rand.New(rand.NewPCG(41, 42))
+	compared, admitted := 0, 0
+	for world := range 12 {
+		s := wideWorld(r).build(t)
+		var flows []FlowQuery
+		var told []Result
+		for len(flows) < 3*replayChunk {
+			q := Query{From: s.r.Interfaces[r.IntN(len(s.r.Interfaces))].ID, To: reachAddrs[r.IntN(len(reachAddrs))], Protocol: netset.TCP,
+				Port: []int{53, 80, 101, 443, 40000}[r.IntN(5)], SourcePort: []int{0, 1024, 40000}[r.IntN(3)]}
+			if r.IntN(2) == 0 {
+				q.From, q.To = q.To, q.From
+			}
+			got, err := s.Trace(q)
+			if err != nil {
+				continue // one is IPv4, the other IPv6
+			}
+			flows, told = append(flows, flowOf(t, s, q)), append(told, got)
+		}
+		for _, workers := range []int{1, 3} {
+			faults := make([][]string, len(flows))
+			err := s.Replay(context.Background(), len(flows), workers, func(i int) FlowQuery { return flows[i] },
+				func(i int, v FlowVerdict) { faults[i] = append(faults[i], sameVerdict(told[i], v)...) })
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, f := range faults {
+				if len(f) > 0 {
+					t.Fatalf("account %d, %d workers, %+v: %s", world, workers, flows[i], f)
+				}
+			}
+		}
+		for _, got := range told {
+			compared++
+			if got.Disposition.Delivered() && got.Reply.Disposition.Delivered() {
+				admitted++
+			}
+		}
+	}
+	if admitted < compared/50 {
+		t.Errorf("only %d of %d flows pass: the test has lost its reach", admitted, compared)
+	}
+	t.Logf("%d of %d flows pass", admitted, compared)
+}
+
+// TestReplayStopsAllWorkers: a context that ends while several work lets each
+// finish the chunk at hand. Nobody goes on after Replay has returned, and no
+// flow is visited twice.
+func TestReplayStopsAllWorkers(t *testing.T) {
+	s, err := New(large(2, 4, 3, 20))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const workers = 4
+	flows := randomFlows(s, 200*replayChunk)
+	for _, after := range []int64{1, replayChunk, 10*replayChunk + 7} {
+		ctx, cancel := context.WithCancel(context.Background())
+		var seen, returned, late atomic.Int64
+		visits := make([]atomic.Int32, len(flows))
+		err = s.Replay(ctx, len(flows), workers, func(i int) FlowQuery { return flows[i] }, func(i int, _ FlowVerdict) {
+			visits[i].Add(1)
+			late.Add(returned.Load())
+			if seen.Add(1) == after {
+				cancel()
+			}
+		})
+		returned.Store(1)
+		cancel()
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("cancelled after %d flows: %v", after, err)
+		}
+		twice, unvisited := 0, 0
+		for i := range visits {
+			switch n := visits[i].Load(); {
+			case n > 1:
+				twice++
+			case n == 0:
+				unvisited++
+			}
+		}
+		// Each worker has at most one chunk at hand when the context ends.
+		if twice > 0 || unvisited == 0 || late.Load() > 0 || seen.Load() > after+workers*replayChunk || seen.Load() != int64(len(flows)-unvisited) {
+			t.Errorf("cancelled after %d flows: %d visited, %d twice, %d not at all, %d after the end", after, seen.Load(), twice, unvisited, late.Load())
+		}
 	}
 }
