@@ -2,6 +2,7 @@ package lint
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/flowcover/flowcover/topology"
 	"github.com/flowcover/flowcover/topology/netset"
@@ -88,8 +89,14 @@ func (l *linter) returns(a *topology.NetworkACL, e topology.NetworkACLEntry, dec
 		}
 		f := Finding{Resource: a.ID, Detail: e.Ref(a.ID).Rule + " " + p.String(), Evidence: l.use(e.Ref(a.ID))}
 		name := fmt.Sprintf("%s of %s admits %s from or to %s", e.Ref(a.ID).Rule, l.s.Label(a.ID), e.Columns(), e.CIDR)
-		f.Remedy = fmt.Sprintf("allow %s/%d-%d %s in the other direction", p, ephemeralFirst, ephemeralLast, e.CIDR)
-		f.Change = &Change{"nacl-entry-add", a.ID, fmt.Sprintf("%s allow %s/%d-%d %s", opposite(e.Direction), p, ephemeralFirst, ephemeralLast, e.CIDR)}
+		if denied := denies(a, opposite(e.Direction), all.Subtract(returns)); len(denied) > 0 {
+			// An entry after them would change nothing, one before them would
+			// undo what they are for.
+			f.Remedy = fmt.Sprintf("narrow what denies them: %s of %s; or accept the finding if replies to these ports are to be refused", strings.Join(denied, ", "), l.s.Label(a.ID))
+		} else {
+			f.Remedy = fmt.Sprintf("allow %s/%d-%d %s in the other direction", p, ephemeralFirst, ephemeralLast, e.CIDR)
+			f.Change = &Change{"nacl-entry-add", a.ID, fmt.Sprintf("%s allow %s/%d-%d %s", opposite(e.Direction), p, ephemeralFirst, ephemeralLast, e.CIDR)}
+		}
 		switch linux := answer(linuxFirst, linuxLast); {
 		case returns.Intersect(all).IsEmpty():
 			f.Rule, f.Severity = "nacl-no-return", Medium
@@ -103,6 +110,23 @@ func (l *linter) returns(a *topology.NetworkACL, e topology.NetworkACLEntry, dec
 		}
 		l.add(f, a.Scope)
 	}
+}
+
+// denies lists the entries, the final one left out, that deny a part of what is
+// refused in a direction.
+func denies(a *topology.NetworkACL, d topology.Direction, refused *netset.Set) []string {
+	var out []string
+	for _, e := range a.Entries { // sorted by number
+		if e.Direction != d || e.DefaultDeny() {
+			continue
+		}
+		whole := netset.Of(netset.Block{Prefix: e.CIDR, Columns: e.Columns()})
+		if !e.Allow && !refused.Intersect(whole).IsEmpty() {
+			out = append(out, e.Ref(a.ID).Rule)
+		}
+		refused = refused.Subtract(whole)
+	}
+	return out
 }
 
 func opposite(d topology.Direction) topology.Direction {

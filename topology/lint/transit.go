@@ -3,6 +3,7 @@ package lint
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/flowcover/flowcover/topology"
@@ -31,9 +32,14 @@ func (l *linter) transit() {
 	}
 	for i := range l.r.Attachments {
 		if a := &l.r.Attachments[i]; a.Usable() && a.ResourceType == topology.AttachVPC && !known[a.ID] && l.tablesRead(a.TransitGateway) {
-			l.add(Finding{Rule: "tgw-no-propagation", Severity: High, Resource: a.ID,
+			f := Finding{Rule: "tgw-no-propagation", Severity: High, Resource: a.ID,
 				Reason: fmt.Sprintf("no table of %s leads to %s, attached by %s: nothing comes back to it", l.s.Label(a.TransitGateway), l.s.Label(a.Resource), l.s.Label(a.ID)),
-				Remedy: "have the attachment propagate to the tables of those who talk to it, or add a static route"}, a.Scope)
+				Remedy: "have the attachment propagate to the tables of those who talk to it, or add a static route"}
+			if slices.ContainsFunc(l.r.TransitRouteTables, func(t topology.TransitGatewayRouteTable) bool { return slices.Contains(t.Propagations, a.ID) }) {
+				f.Reason += "; it propagates, and static routes hide what it does"
+				f.Remedy = "remove the static routes that hide it, such as a blackhole of its range"
+			}
+			l.add(f, a.Scope)
 		}
 	}
 	for i := range l.r.Subnets {
