@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -14,7 +12,6 @@ import (
 	"github.com/flowcover/flowcover/analyze/source"
 	"github.com/flowcover/flowcover/cmd/internal/atomicfile"
 	"github.com/flowcover/flowcover/cmd/internal/command"
-	"github.com/flowcover/flowcover/cmd/internal/table"
 	"github.com/flowcover/flowcover/topology/lint"
 )
 
@@ -25,7 +22,7 @@ type lintRun struct {
 	accepted, sarif  string
 	region, endpoint string
 	policy           analyze.Policy
-	json             bool
+	table, json      bool
 }
 
 func lintVerb() command.Verb {
@@ -37,20 +34,25 @@ func lintVerb() command.Verb {
 		Examples: []string{
 			"flowcover lint --snapshot snapshot.json --state state --accepted lint-accepted.yaml",
 			"flowcover lint --snapshot snapshot.json --sarif lint.sarif",
+			"flowcover lint --snapshot snapshot.json --table",
 		},
 		Exits: []int{codeFindings},
 		Flags: []command.Flag{
 			oneSnapshotFlag(), stateFlag(), regionFlag(), endpointFlag(),
 			{Name: "accepted", Hint: "FILE", Key: "lint.accepted", Usage: `accepted findings: "accepted:" and a line "ID: YYYY-MM-DD REASON" each`},
 			{Name: "sarif", Hint: "FILE", Usage: "write the findings as SARIF 2.1.0, too"},
+			{Name: "table", Type: command.Bool, Usage: "a line for each finding, without reason and remedy"},
 			jsonFlag(),
 		},
 		New: func(c *cli.Context, e *command.Env) (command.Runner, error) {
 			l := &lintRun{
 				env: e, snapshot: firstOf(c.StringSlice("snapshot")), state: c.String("state"), accepted: c.String("accepted"), sarif: c.String("sarif"),
-				region: firstOf(list(c.StringSlice("region"))), endpoint: c.String("endpoint-url"), policy: analyze.DefaultPolicy(), json: c.Bool("json"),
+				region: firstOf(list(c.StringSlice("region"))), endpoint: c.String("endpoint-url"), policy: analyze.DefaultPolicy(),
+				table: c.Bool("table"), json: c.Bool("json"),
 			}
 			switch n := len(c.StringSlice("snapshot")); {
+			case l.table && l.json:
+				return nil, fmt.Errorf("--table and --json do not go together")
 			case n == 0:
 				return nil, fmt.Errorf("--snapshot is missing; make one with: flowcover snapshot")
 			case n > 1:
@@ -112,7 +114,7 @@ func (l *lintRun) Run(ctx context.Context) error {
 	if l.json {
 		err = writeJSON(l.env.Out, out)
 	} else {
-		err = l.print(l.env.Out, out)
+		err = l.print(l.env.Out, doc.Snapshot(), out)
 	}
 	if n := unaccepted(out.Findings); err == nil && n > 0 {
 		return fmt.Errorf("%w: %s", errFindings, plural(n, "is not accepted", "are not accepted"))
@@ -130,42 +132,6 @@ func unaccepted(findings []judgedByFile) int {
 		}
 	}
 	return n
-}
-
-func (l *lintRun) print(w io.Writer, out lintJSON) error {
-	var b strings.Builder
-	text := func(first, s string) { b.WriteString(table.Indent(first, table.Clean(s), l.env.Width) + "\n") }
-	accepted := 0
-	for _, f := range out.Findings {
-		if f.accepted() {
-			accepted++
-			continue
-		}
-		text("", fmt.Sprintf("%s  %s  %s %s", f.Severity, f.Rule, f.Finding.ID, f.Resource))
-		text("    ", f.Reason)
-		if f.Evidence != "" {
-			text("    flows: ", f.Evidence)
-		}
-		text("    remedy: ", f.Remedy)
-		for _, c := range f.Changes() {
-			text("    change: ", fmt.Sprintf("%s %s %s", c.Kind, c.Target, c.Rule))
-		}
-		if f.Acceptance != nil {
-			text("    ", "was accepted until "+f.Acceptance.Until+": "+f.Acceptance.Reason+" (expired)")
-		}
-	}
-	if len(out.Findings) > 0 {
-		b.WriteString("\n")
-	}
-	text("", fmt.Sprintf("%s, %d of them accepted", plural(len(out.Findings), "finding", "findings"), accepted))
-	for _, n := range out.Notes {
-		text("note  ", n)
-	}
-	for _, n := range out.NotComputed {
-		text("not computed  ", n)
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
 }
 
 // today is the day that decides whether an acceptance has expired, in UTC.

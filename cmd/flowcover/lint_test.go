@@ -1,11 +1,14 @@
 package main
 
 import (
-	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/flowcover/flowcover/cmd/internal/command"
+	"github.com/flowcover/flowcover/cmd/internal/table"
+	"github.com/flowcover/flowcover/topology"
 	"github.com/flowcover/flowcover/topology/lint"
 )
 
@@ -41,45 +44,39 @@ func TestAcceptedFileIsStrict(t *testing.T) {
 	}
 }
 
-// The fields that SARIF 2.1.0's schema requires, and those that GitHub and
-// others need to show a result.
-func TestSARIFHasWhatItsSchemaRequires(t *testing.T) {
-	out := lintJSON{Findings: []judgedByFile{
-		{Finding: lint.Finding{ID: "l-1", Rule: "sg-unused", Severity: lint.Low, Resource: "sg-1", Reason: "r", Remedy: "m"}},
-		{Finding: lint.Finding{ID: "l-2", Rule: "sg-open-admin", Severity: lint.High, Resource: "sg-2", Reason: "r", Remedy: "m"}, Acceptance: &acceptance{Until: "2027-01-01", Reason: "why"}},
-	}}
-	var doc struct {
-		Version string `json:"version"`
-		Runs    []struct {
-			Tool struct {
-				Driver struct {
-					Name  string `json:"name"`
-					Rules []struct {
-						ID string `json:"id"`
-					} `json:"rules"`
-				} `json:"driver"`
-			} `json:"tool"`
-			Results []map[string]any `json:"results"`
-		} `json:"runs"`
-	}
-	if err := json.Unmarshal(sarifOf(out, "dir/snapshot.json"), &doc); err != nil {
+// The table of findings fits 80 columns, with every id whole.
+func TestLintTableFits(t *testing.T) {
+	scope := topology.Scope{Account: "111122223333", Region: "ap-northeast-2"}
+	r := topology.Resources{SecurityGroups: []topology.SecurityGroup{{ID: "sg-0123456789abcdef0", Scope: scope, VPC: "vpc-0123456789abcdef0", Name: "계정계-원장-데이터베이스-운영"}},
+		VPCs:               []topology.VPC{{ID: "vpc-0123456789abcdef0", Scope: scope}},
+		TransitGateways:    []topology.TransitGateway{{ID: "tgw-0123456789abcdef0", Scope: scope}},
+		TransitRouteTables: []topology.TransitGatewayRouteTable{{ID: "tgw-rtb-0123456789abcdef0", Scope: scope, TransitGateway: "tgw-0123456789abcdef0", Tags: topology.Tags{"Name": "내부"}}}}
+	s, err := topology.New(r)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if doc.Version != "2.1.0" || len(doc.Runs) != 1 || doc.Runs[0].Tool.Driver.Name == "" {
-		t.Fatalf("%+v", doc)
+	out := lintJSON{Findings: []judgedByFile{}}
+	for i, rule := range lint.Rules() {
+		resource := []string{"sg-0123456789abcdef0", "tgw-rtb-0123456789abcdef0"}[i%2]
+		out.Findings = append(out.Findings, judgedByFile{Finding: lint.Finding{ID: fmt.Sprintf("l-%012x", i), Rule: rule.ID, Severity: []lint.Severity{lint.High, lint.Medium, lint.Low}[i%3], Resource: resource, Reason: "r", Remedy: "m"}})
 	}
-	ids := map[string]bool{}
-	for _, r := range doc.Runs[0].Tool.Driver.Rules {
-		ids[r.ID] = true
+	out.Findings[1].Acceptance = &acceptance{Until: "2027-01-01", Reason: "why"}
+	var b strings.Builder
+	l := &lintRun{env: &command.Env{Width: 80}, table: true}
+	if err := l.print(&b, s, out); err != nil {
+		t.Fatal(err)
 	}
-	for _, r := range doc.Runs[0].Results {
-		message, _ := r["message"].(map[string]any)
-		rule, _ := r["ruleId"].(string)
-		if message["text"] == nil || !ids[rule] || r["locations"] == nil || r["partialFingerprints"] == nil {
-			t.Errorf("%+v", r)
+	for _, line := range strings.Split(b.String(), "\n") {
+		if table.Width(line) > 80 {
+			t.Errorf("%d columns: %s", table.Width(line), line)
 		}
 	}
-	if level := doc.Runs[0].Results[1]["level"]; level != "error" || doc.Runs[0].Results[1]["suppressions"] == nil || doc.Runs[0].Results[0]["suppressions"] != nil {
-		t.Errorf("%+v", doc.Runs[0].Results)
+	for i, f := range out.Findings {
+		if strings.Contains(b.String(), f.Finding.ID+"  "+f.Resource) == f.accepted() {
+			t.Errorf("%s (accepted: %t) in\n%s", f.Finding.ID, out.Findings[i].accepted(), b.String())
+		}
+	}
+	if !strings.HasPrefix(b.String(), "grade   rule") || !strings.Contains(b.String(), "계정") {
+		t.Error(b.String())
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"net/url"
 	"path/filepath"
 
 	"github.com/flowcover/flowcover/topology/lint"
@@ -77,7 +78,7 @@ func sarifOf(out lintJSON, snapshot string) []byte {
 		r := sarifResult{RuleID: f.Rule, Level: levels[f.Severity], Message: sarifText{text + ". Remedy: " + f.Remedy},
 			PartialFingerprints: map[string]string{"flowcover/v1": f.ID}}
 		var at sarifLocation
-		at.PhysicalLocation.ArtifactLocation.URI = filepath.ToSlash(filepath.Base(snapshot))
+		at.PhysicalLocation.ArtifactLocation.URI = (&url.URL{Path: filepath.Base(snapshot)}).String()
 		at.LogicalLocations = []sarifLogical{{Name: f.Resource, Kind: "resource"}}
 		r.Locations = []sarifLocation{at}
 		if f.accepted() {
