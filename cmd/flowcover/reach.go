@@ -153,8 +153,10 @@ func (r *reachRun) print(s *topology.Snapshot, found *topology.Reach) error {
 	}
 	for _, e := range found.Ends {
 		line := e.Address.String()
-		if e.ENI != "" {
-			line += " of " + strings.TrimSpace(e.ENI+" "+e.Instance)
+		if e.Instance != "" {
+			line += " of " + e.ENI + " " + s.Label(e.Instance)
+		} else if e.ENI != "" {
+			line += " of " + s.Label(e.ENI)
 		}
 		text("", line+" "+title)
 	}
@@ -180,7 +182,7 @@ func (r *reachRun) print(s *topology.Snapshot, found *topology.Reach) error {
 		b.WriteString("\n")
 	}
 	for _, n := range found.Notes {
-		text("  note  ", n)
+		text("  note  ", newLabels(s).text(n))
 	}
 	for _, n := range found.NotComputed {
 		text("  not computed  ", n)

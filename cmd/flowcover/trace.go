@@ -115,7 +115,7 @@ func (t *traceRun) Run(context.Context) error {
 	if t.json {
 		err = writeJSON(t.env.Out, traceJSON{"flowcover.trace/1", withLists(result)})
 	} else {
-		err = t.print(t.env.Out, result)
+		err = t.print(t.env.Out, doc.Snapshot(), result)
 	}
 	if err == nil && t.expect != "" && t.expect != result.Disposition {
 		return fmt.Errorf("%w: the request is %s, expected %s", errFindings, result.Disposition, t.expect)
@@ -130,48 +130,49 @@ func withLists(r topology.Result) topology.Result {
 	return r
 }
 
-func (t *traceRun) print(w io.Writer, r topology.Result) error {
-	if err := t.printLeg(w, "request", r.Leg); err != nil {
+func (t *traceRun) print(w io.Writer, s *topology.Snapshot, r topology.Result) error {
+	if err := t.printLeg(w, s, "request", r.Leg); err != nil {
 		return err
 	}
 	if _, err := fmt.Fprintln(w); err != nil {
 		return err
 	}
-	return t.printLeg(w, "reply", r.Reply)
+	return t.printLeg(w, s, "reply", r.Reply)
 }
 
-func (t *traceRun) printLeg(w io.Writer, name string, leg topology.Leg) error {
+func (t *traceRun) printLeg(w io.Writer, s *topology.Snapshot, name string, leg topology.Leg) error {
 	var b strings.Builder
+	names := newLabels(s)
 	text := func(first, s string) { b.WriteString(table.Indent(first, table.Clean(s), t.env.Width) + "\n") }
 	text("", name+": "+string(leg.Disposition))
 	if len(leg.Path) > 0 {
-		text("  path  ", strings.Join(leg.Path, " > "))
+		text("  path  ", names.text(strings.Join(leg.Path, " > ")))
 	}
 	for _, h := range leg.Hops {
 		mark := "  pass  "
 		if h.Verdict != topology.Pass {
 			mark = "  STOP  "
 		}
-		line := h.Kind + " " + h.Resource
+		line := h.Kind + " " + names.list(h.Resource)
 		if h.Rule != nil {
-			line += ": " + h.Rule.Rule
+			line += ": " + names.text(h.Rule.Rule)
 			if h.Rule.Resource != h.Resource {
-				line += " of " + h.Rule.Resource
+				line += " of " + names.always(h.Rule.Resource)
 			}
 			if h.Rule.ID != "" {
 				line += " (" + h.Rule.ID + ")"
 			}
 		}
 		if h.Detail != "" {
-			line += "; " + h.Detail
+			line += "; " + names.text(h.Detail)
 		}
 		text(mark, line)
 		if h.Nearest != "" {
-			text("        ", "nearest: "+h.Nearest)
+			text("        ", "nearest: "+names.text(h.Nearest))
 		}
 	}
 	for _, n := range leg.Notes {
-		text("  note  ", n)
+		text("  note  ", names.text(n))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
