@@ -105,3 +105,25 @@ func TestFlowLogsOnMoto(t *testing.T) {
 		t.Errorf("refused: %v, %v", refused, err)
 	}
 }
+
+// FuzzFlowLog reads any format and destination: the fields are those that the
+// format names, in its order.
+func FuzzFlowLog(f *testing.F) {
+	f.Add("${version} ${account-id} ${pkt-srcaddr}", "s3", "arn:aws:s3:::logs/a/", "FAILED")
+	f.Add("", "", "", "")
+	f.Add("$ ${} ${Ver} ${a${b}}", "kinesis-data-firehose", "x", "SUCCESS")
+	f.Fuzz(func(t *testing.T, format, destination, location, status string) {
+		got := flowLog(&ec2types.FlowLog{LogFormat: &format, LogDestinationType: ec2types.LogDestinationType(destination), LogDestination: &location, DeliverLogsStatus: &status}, topology.Scope{})
+		rest := format
+		for _, field := range got.Fields {
+			_, after, ok := strings.Cut(rest, "${"+field+"}")
+			if field == "" || !ok {
+				t.Fatalf("field %q of %q in %q", field, got.Fields, format)
+			}
+			rest = after
+		}
+		if got.Destination == "" || (got.Trouble != "") != (status == "FAILED") {
+			t.Fatalf("%+v of a flow log that is %q", got, status)
+		}
+	})
+}
