@@ -108,6 +108,10 @@ func (l *linter) returns(a *topology.NetworkACL, e topology.NetworkACLEntry, dec
 			f.Rule, f.Severity = "nacl-ephemeral-cut", Medium
 			f.Reason = name + ", and replies to a part of the ephemeral ports only, not all that Linux uses (32768-60999)"
 		}
+		if !l.usedACL[a.ID] {
+			f.Severity = Low
+			f.Reason += "; no subnet uses the ACL"
+		}
 		l.add(f, a.Scope)
 	}
 }

@@ -97,11 +97,21 @@ type linter struct {
 	o   Options
 	out []Finding
 	not map[string]bool
+
+	subnets map[string][]*topology.Subnet // by VPC
+	usedACL map[string]bool               // those of some subnet
 }
 
 // Run looks for every fault of [Rules].
 func Run(s *topology.Snapshot, o Options) Report {
-	l := &linter{s: s, r: s.Resources(), o: o, not: map[string]bool{}}
+	l := &linter{s: s, r: s.Resources(), o: o, not: map[string]bool{}, subnets: map[string][]*topology.Subnet{}, usedACL: map[string]bool{}}
+	for i := range l.r.Subnets {
+		n := &l.r.Subnets[i]
+		l.subnets[n.VPC] = append(l.subnets[n.VPC], n)
+		if a, ok := s.SubnetACL(n.ID); ok {
+			l.usedACL[a.ID] = true
+		}
+	}
 	l.groups()
 	l.acls()
 	l.routes()

@@ -135,8 +135,9 @@ func (l *linter) wayBack(t *topology.TransitGatewayRouteTable, members []*topolo
 				continue
 			}
 			for _, p := range v.CIDRs {
-				if _, ok := l.s.TransitRouteTo(far.RouteTable, p.Addr()); ok {
-					continue // another attachment, or a blackhole, is somebody's choice
+				// Another attachment, or a blackhole, is somebody's choice.
+				if !slices.ContainsFunc(l.samples(v, p), func(x netip.Addr) bool { _, ok := l.s.TransitRouteTo(far.RouteTable, x); return !ok }) {
+					continue
 				}
 				l.add(Finding{Rule: "tgw-no-return", Severity: Medium, Resource: far.RouteTable, Detail: fmt.Sprintf("%s %s", far.Resource, p),
 					Reason: fmt.Sprintf("%s leads %s to %s, whose table %s has no route back to %s", l.s.Label(t.ID), l.s.Label(a.Resource), l.s.Label(far.Resource), l.s.Label(far.RouteTable), p),
@@ -278,11 +279,29 @@ func (l *linter) sends(n *topology.Subnet, far *topology.TransitGatewayAttachmen
 		return false
 	}
 	for _, p := range v.CIDRs {
-		if r, ok := l.s.RouteTo(n.ID, first(p)); ok && r.Target == tgw {
-			return true
+		for _, x := range l.samples(v, p) {
+			if r, ok := l.s.RouteTo(n.ID, x); ok && r.Target == tgw {
+				return true
+			}
 		}
 	}
 	return false
 }
 
-func first(p netip.Prefix) netip.Addr { return p.Addr() }
+// samples are addresses of a VPC's range for which routes are looked up: one of
+// each of its subnets in it, for more than these need no route; where none is
+// known the range's first.
+func (l *linter) samples(v *topology.VPC, p netip.Prefix) []netip.Addr {
+	var out []netip.Addr
+	for _, n := range l.subnets[v.ID] {
+		for _, x := range n.CIDRs {
+			if p.Contains(x.Addr()) {
+				out = append(out, x.Addr())
+			}
+		}
+	}
+	if len(out) == 0 {
+		return []netip.Addr{p.Addr()}
+	}
+	return out
+}
