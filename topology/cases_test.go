@@ -84,6 +84,50 @@ func TestTraceOpenCases(t *testing.T) {
 	}
 }
 
+// Between all ends of the open snapshots, whatever the answer, the rules that
+// decide are those of a plain reading.
+func TestDecisionsOfOpenSnapshots(t *testing.T) {
+	dir := sharedCases(t)
+	folders, err := filepath.Glob(filepath.Join(dir, "*", "aws_configs"))
+	if err != nil || len(folders) == 0 {
+		t.Fatalf("no snapshot in %s (%v)", dir, err)
+	}
+	asked := map[topology.Disposition]int{}
+	for _, folder := range folders {
+		r, _, err := awscollect.FromDir(t.Context(), filepath.Dir(folder))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := topology.New(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ends []string
+		for _, n := range r.Interfaces {
+			ends = append(ends, n.ID)
+		}
+		for _, from := range ends {
+			for _, to := range append([]string{"8.8.8.8", "192.168.1.99", "10.10.0.9", "172.31.0.7"}, ends...) {
+				for _, q := range []topology.Query{{Protocol: netset.TCP, Port: 22}, {Protocol: netset.TCP, Port: 443}, {Protocol: netset.ICMP}} {
+					q.From, q.To = from, to
+					got, err := s.Trace(q)
+					if err != nil {
+						continue // such as an end without an address of the family
+					}
+					asked[got.Disposition]++
+					for _, f := range topology.DecisionFaults(s, q) {
+						t.Errorf("%s: %+v: %s", folder, q, f)
+					}
+				}
+			}
+		}
+	}
+	if len(asked) < 5 {
+		t.Errorf("the flows end in too few ways: %v", asked)
+	}
+	t.Log(asked)
+}
+
 // stops holds for a refusal: the last hop is what refuses, names what comes
 // nearest where there is anything near, and nothing answers.
 func stops(t *testing.T, s *topology.Snapshot, got topology.Result) {

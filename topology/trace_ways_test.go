@@ -159,11 +159,6 @@ func TestVariantsTransit(t *testing.T) {
 			"DENIED_IN i-app subnet-app vpc-a tgw-1 vpc-b", "network-acl acl-x: egress 3", "acl-x egress 50 allow all 0.0.0.0/0: it allows, and comes after the deny", "", "", ""},
 		{"the far attachment's subnet, on the reply", withACL("vpc-b", "subnet-tb1", append(refuse, "in 3 deny tcp/1024-2000 10.1.1.0/24")...), "i-app 10.1.1.10 tcp/80",
 			"ACCEPTED " + acrossB1, "", "", "DENIED_IN i-b1 subnet-b1 vpc-b", "network-acl acl-x: ingress 3", "acl-x ingress 50 allow all 0.0.0.0/0: it allows, and comes after the deny"},
-		{"Direct Connect", func(w *world) {
-			w.r.Attachments = append(w.r.Attachments, TransitGatewayAttachment{ID: "tgw-attach-dx", Scope: home, TransitGateway: "tgw-1", ResourceType: AttachDX, Resource: "dxgw-1", State: "available", RouteTable: "tgw-rtb-1"})
-			w.r.TransitRouteTables[0].Routes = []TransitGatewayRoute{{Destination: pfx("172.16.0.0/12")[0], Attachment: "tgw-attach-dx", State: StateActive}}
-			w.routes("rtb-app", "172.16.0.0/12 tgw-1")
-		}, "i-app 172.16.1.1 tcp/80", "EXITS_NETWORK i-app subnet-app vpc-a tgw-1 dxgw-1", "tgw-route-table tgw-rtb-1: 172.16.0.0/12", "", "ACCEPTED dxgw-1 tgw-1 vpc-a subnet-app i-app", "", ""},
 	})
 }
 
@@ -191,6 +186,11 @@ func TestVariantsTransitRoutes(t *testing.T) {
 		w.r.TransitRouteTables[0].PrefixListReferences = []TransitGatewayPrefixListRef{{PrefixList: "pl-b", Attachment: "tgw-attach-b"}}
 	}
 	runVariants(t, []variant{
+		{"out by Direct Connect", func(w *world) {
+			w.r.Attachments = append(w.r.Attachments, TransitGatewayAttachment{ID: "tgw-attach-dx", Scope: home, TransitGateway: "tgw-1", ResourceType: AttachDX, Resource: "dxgw-1", State: "available", RouteTable: "tgw-rtb-1"})
+			w.r.TransitRouteTables[0].Routes = []TransitGatewayRoute{{Destination: pfx("172.16.0.0/12")[0], Attachment: "tgw-attach-dx", State: StateActive}}
+			w.routes("rtb-app", "172.16.0.0/12 tgw-1")
+		}, "i-app 172.16.1.1 tcp/80", "EXITS_NETWORK i-app subnet-app vpc-a tgw-1 dxgw-1", "tgw-route-table tgw-rtb-1: 172.16.0.0/12", "", "ACCEPTED dxgw-1 tgw-1 vpc-a subnet-app i-app", "", ""},
 		{"Direct Connect before VPN", table(nil, "172.16.0.0/12", vpn, "172.16.0.0/12", dx), "i-app 172.16.1.1 tcp/80", exit + " direct-connect-gateway-1", at + "172.16.0.0/12", "",
 			"ACCEPTED direct-connect-gateway-1 tgw-1 vpc-a subnet-app i-app", "", ""},
 		{"Connect before VPN", table(nil, "172.16.0.0/12", vpn, "172.16.0.0/12", connect), "i-app 172.16.1.1 tcp/80", exit, "attachment " + connect, "", "ACCEPTED tgw-1 vpc-a subnet-app i-app", "", ""},

@@ -80,16 +80,19 @@ func sarifFaults(at, shape string, v any) []string {
 		return nil
 	}
 	s, known := sarifSchema[shape]
-	if !known {
-		if !isText || !slices.Contains(strings.Split(shape, "|"), text) {
-			return bad(shape)
-		}
-		return nil
-	}
 	m, ok := v.(map[string]any)
-	if !ok {
+	switch {
+	case !known && (!isText || !slices.Contains(strings.Split(shape, "|"), text)):
+		return bad(shape)
+	case !known:
+		return nil
+	case !ok:
 		return bad("an object")
 	}
+	return sarifObjectFaults(at, s, m)
+}
+
+func sarifObjectFaults(at string, s sarifShape, m map[string]any) []string {
 	var out []string
 	for _, name := range strings.Fields(s.required) {
 		if _, ok := m[name]; !ok {

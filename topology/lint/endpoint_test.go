@@ -31,7 +31,14 @@ func zoneRecord(name, kind, alias string, values ...string) topology.ZoneRecord 
 	return topology.ZoneRecord{Name: name, Type: kind, Alias: alias, Values: values}
 }
 
-func TestEndpointNames(t *testing.T) {
+type endpointCase struct {
+	name  string
+	with  func(*topology.Resources)
+	found string // reason contains; empty: nothing is found
+	not   string // not computed contains
+}
+
+func endpointCases() []endpointCase {
 	shared := func(records ...topology.ZoneRecord) func(*topology.Resources) {
 		return func(r *topology.Resources) {
 			hub(r)
@@ -41,12 +48,7 @@ func TestEndpointNames(t *testing.T) {
 	}
 	const ssm = "ssm.ap-northeast-2.amazonaws.com"
 	no := false
-	for _, c := range []struct {
-		name  string
-		with  func(*topology.Resources)
-		found string // reason contains; empty: nothing is found
-		not   string // not computed contains
-	}{
+	return []endpointCase{
 		{"a zone that another VPC shares", func(r *topology.Resources) { hub(r); closed(r) }, "zone Z1 (ssm.ap-northeast-2.amazonaws.com), which vpc-b resolves by, sends its clients to vpce-1 for " + ssm, ""},
 		{"it names what stops them", func(r *topology.Resources) { hub(r); closed(r) }, "eni-b with sg-b, stopped by sg-a", ""},
 		{"and they reach it", hub, "", ""},
@@ -82,7 +84,11 @@ func TestEndpointNames(t *testing.T) {
 		{"a refusal that is assumed", func(r *topology.Resources) {
 			r.SecurityGroups[0].Rules = append(r.SecurityGroups[0].Rules[:2:2], topology.SecurityGroupRule{Direction: topology.Ingress, Protocol: netset.TCP, FromPort: 443, ToPort: 443, PrefixList: "pl-far"})
 		}, "; assumed: prefix list pl-far of sg-a is not in the snapshot", ""},
-	} {
+	}
+}
+
+func TestEndpointNames(t *testing.T) {
+	for _, c := range endpointCases() {
 		t.Run(c.name, func(t *testing.T) {
 			r := clean()
 			c.with(&r)

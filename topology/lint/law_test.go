@@ -295,17 +295,7 @@ func apply(t *testing.T, out *topology.Resources, c lint.Change) {
 				done += n - len(a.Entries)
 				continue
 			}
-			last := 0
-			for _, e := range a.Entries {
-				last = max(last, e.Number)
-			}
-			name, ports, _ := strings.Cut(f[2], "/")
-			p, err := netset.ParseProtocol(name)
-			from, to, err2 := netset.ParsePorts(ports)
-			if err != nil || err2 != nil {
-				t.Fatal(c)
-			}
-			a.Entries = append(a.Entries, entry(last+10, topology.Direction(f[0]), true, p, int(from), int(to), f[3]))
+			a.Entries = append(a.Entries, added(t, a.Entries, f))
 			done++
 		}
 	case "route-remove":
@@ -328,4 +318,21 @@ func apply(t *testing.T, out *topology.Resources, c lint.Change) {
 	if done == 0 {
 		t.Fatalf("%+v changes nothing", c)
 	}
+}
+
+// added reads "ingress allow tcp/1024-65535 10.0.0.0/8" as the entry after all
+// others.
+func added(t *testing.T, entries []topology.NetworkACLEntry, f []string) topology.NetworkACLEntry {
+	t.Helper()
+	last := 0
+	for _, e := range entries {
+		last = max(last, e.Number)
+	}
+	name, ports, _ := strings.Cut(f[2], "/")
+	p, err := netset.ParseProtocol(name)
+	from, to, err2 := netset.ParsePorts(ports)
+	if err != nil || err2 != nil {
+		t.Fatal(f)
+	}
+	return entry(last+10, topology.Direction(f[0]), true, p, int(from), int(to), f[3])
 }
