@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/bits"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/flowcover/flowcover/topology/netset"
@@ -101,22 +102,13 @@ func (s *Snapshot) nearestEntry(acl string, d Direction, remote netip.Addr, cols
 	return text
 }
 
-// nearestRoute names another route table of the VPC that has a route, the
-// longest, or the route of this one with the longest common prefix.
+// nearestRoute names another route table of the VPC that has a route, or the
+// route of this one with the longest common prefix.
 func (x *index) nearestRoute(t *RouteTable, dst netip.Addr) string {
-	best, text := -1, ""
-	for _, id := range sortedKeys(x.routeTables) {
-		other := x.routeTables[id]
-		if other == t || other.VPC != t.VPC {
-			continue
-		}
-		if p, r, ok := x.compileRoutes(other).Longest(dst); ok && p.Bits() > best && r.State != StateBlackhole && x.couldCarry(r.Target, dst) {
-			best, text = p.Bits(), fmt.Sprintf("%s, of the same VPC, routes it to %s", other.ID, r.Target)
-		}
-	}
-	if text != "" {
+	if text := x.otherTable(t, dst); text != "" {
 		return text
 	}
+	best, text := -1, ""
 	for i := range t.Routes {
 		if r := &t.Routes[i]; r.PrefixList == "" && r.Destination.Addr().Is6() == dst.Is6() {
 			// Of two as near, one that a person could widen.
@@ -129,6 +121,33 @@ func (x *index) nearestRoute(t *RouteTable, dst netip.Addr) string {
 		}
 	}
 	return text
+}
+
+// otherTable names the table of the same VPC with the longest route.
+func (x *index) otherTable(t *RouteTable, dst netip.Addr) string {
+	best, text := -1, ""
+	for _, id := range sortedKeys(x.routeTables) {
+		other := x.routeTables[id]
+		if other == t || other.VPC != t.VPC {
+			continue
+		}
+		if p, r, ok := x.compileRoutes(other).Longest(dst); ok && p.Bits() > best && r.State != StateBlackhole && x.couldCarry(r.Target, dst) {
+			best, text = p.Bits(), fmt.Sprintf("%s, of the same VPC, routes it to %s", other.ID, r.Target)
+		}
+	}
+	return text
+}
+
+// nextShorter finds the route that would match without the one to p.
+func nextShorter[V any](t *netset.Table[V], dst netip.Addr, p netip.Prefix) (netip.Prefix, V, bool) {
+	for bits := p.Bits() - 1; bits >= 0; bits-- {
+		q := netip.PrefixFrom(dst, bits).Masked()
+		if v, ok := t.Get(q); ok {
+			return q, v, true
+		}
+	}
+	var none V
+	return netip.Prefix{}, none, false
 }
 
 // couldCarry says whether a route's target takes an address at all: the way to
@@ -147,16 +166,11 @@ func (x *index) couldCarry(target string, dst netip.Addr) bool {
 	return true
 }
 
-// nearestTransit names another table of the gateway that has a route.
+// nearestTransit names another table of the gateway that has a route, or the
+// attachment that does not propagate.
 func (x *index) nearestTransit(t *TransitGatewayRouteTable, dst netip.Addr) string {
-	for _, id := range sortedKeys(x.transitRT) {
-		other := x.transitRT[id]
-		if other.table == t || other.table.TransitGateway != t.TransitGateway {
-			continue
-		}
-		if r, ok := other.routes().Lookup(dst); ok && !r.blackhole {
-			return fmt.Sprintf("%s, of the same gateway, routes it to %s", other.table.ID, r.attachment)
-		}
+	if text := x.otherTransit(t.TransitGateway, t.ID, dst); text != "" {
+		return text
 	}
 	for _, id := range sortedKeys(x.attachments) {
 		for _, a := range x.attachments[id] {
@@ -166,4 +180,47 @@ func (x *index) nearestTransit(t *TransitGatewayRouteTable, dst netip.Addr) stri
 		}
 	}
 	return ""
+}
+
+// otherTransit names a table of a gateway that routes an address, but for the
+// one that does not.
+func (x *index) otherTransit(tgw, but string, dst netip.Addr) string {
+	for _, id := range sortedKeys(x.transitRT) {
+		other := x.transitRT[id]
+		if id == but || other.table.TransitGateway != tgw {
+			continue
+		}
+		if r, ok := other.routes().Lookup(dst); ok && !r.blackhole {
+			return fmt.Sprintf("%s, of the same gateway, routes it to %s", id, r.attachment)
+		}
+	}
+	return ""
+}
+
+// nearestAttachment names a gateway to which a VPC is attached.
+func (x *index) nearestAttachment(vpc string) string {
+	for _, id := range sortedKeys(x.attachments) {
+		for _, a := range x.attachments[id] {
+			if a.ResourceType == AttachVPC && a.Resource == vpc && usable(a) {
+				return fmt.Sprintf("%s attaches %s to %s", a.ID, vpc, a.TransitGateway)
+			}
+		}
+	}
+	return ""
+}
+
+// zoneName gives a zone's name with its id, which alone is the same in every
+// account.
+func zoneName(s *Subnet) string { return strings.TrimSpace(s.AZ + " " + s.AZID) }
+
+// zonesServed names the zones in which an attachment has a subnet.
+func (x *index) zonesServed(a *TransitGatewayAttachment) string {
+	var out []string
+	for _, id := range a.Subnets {
+		if sub, ok := x.subnets[id]; ok {
+			out = append(out, fmt.Sprintf("%s (%s)", sub.ID, zoneName(sub)))
+		}
+	}
+	slices.Sort(out)
+	return fmt.Sprintf("%s has %s", a.ID, strings.Join(out, ", "))
 }

@@ -212,7 +212,7 @@ func TestVariantsRoutes(t *testing.T) {
 		{"a static route as long as a list's entry", both(func(w *world) { w.list("pl-b", "10.1.1.0/24") }, routes("10.1.1.0/24 tgw-1", "pl-b igw-a")), "i-app 10.1.1.10 tcp/80",
 			"ACCEPTED " + acrossB1, "route-table rtb-app: 10.1.1.0/24", "", "ACCEPTED " + acrossApp, "", ""},
 		{"a longer blackhole", routes("10.1.0.0/16 tgw-1", "10.1.1.0/24 pcx-1 blackhole"), "i-app 10.1.1.10 tcp/80",
-			"NULL_ROUTED i-app subnet-app", "route-table rtb-app: 10.1.1.0/24", "", "", "", ""},
+			"NULL_ROUTED i-app subnet-app", "route-table rtb-app: 10.1.1.0/24", "rtb-app 10.1.0.0/16 leads to tgw-1, and is shorter", "", "", ""},
 		{"a static blackhole over a propagated route", routes("10.1.0.0/16 vgw-1 active EnableVgwRoutePropagation", "10.1.0.0/16 tgw-gone blackhole"), "i-app 10.1.1.10 tcp/80",
 			"NULL_ROUTED i-app subnet-app", "route-table rtb-app: 10.1.0.0/16", "", "", "", ""},
 		{"another table has the route", routes("10.8.0.0/16 tgw-1"), "i-app 10.1.1.10 tcp/80", "NO_ROUTE i-app subnet-app", "route-table rtb-app",
@@ -234,6 +234,6 @@ func TestVariantsRoutes(t *testing.T) {
 			w.table("rtb-edge", "vpc-a", "none", "10.0.1.0/24 eni-gone blackhole")
 			last := &w.r.RouteTables[len(w.r.RouteTables)-1]
 			last.Subnets, last.Gateways = nil, []string{"igw-a"}
-		}, "8.8.8.8 203.0.113.10 tcp/443", "NULL_ROUTED igw-a", "route-table rtb-edge: 10.0.1.0/24", "", "", "", ""},
+		}, "8.8.8.8 203.0.113.10 tcp/443", "NULL_ROUTED igw-a", "route-table rtb-edge: 10.0.1.0/24", "rtb-edge 10.0.0.0/16 leads to local, and is shorter", "", "", ""},
 	})
 }

@@ -134,10 +134,10 @@ func TestVariantsTransit(t *testing.T) {
 	refuse := []string{"in 50 allow all 0.0.0.0/0", "out 50 allow all 0.0.0.0/0"}
 	runVariants(t, []variant{
 		{"one zone by two names", both(zone("subnet-app", "apne2a", "id-1"), zone("subnet-ta", "apne2c", "id-1")), "i-app 10.1.1.10 tcp/80", "ACCEPTED " + acrossB1, "", "", "ACCEPTED " + acrossApp, "", ""},
-		{"two zones by one name", both(zone("subnet-app", "az1", "id-1"), zone("subnet-ta", "az1", "id-2")), "i-app 10.1.1.10 tcp/80", "NULL_ROUTED i-app subnet-app", "attachment tgw-attach-a", "", "", "", ""},
-		{"a zone without an attachment, named", nil, "i-app2 10.1.1.10 tcp/80", "NULL_ROUTED i-app2 subnet-app2", "attachment tgw-attach-a", "", "", "", ""},
+		{"two zones by one name", both(zone("subnet-app", "az1", "id-1"), zone("subnet-ta", "az1", "id-2")), "i-app 10.1.1.10 tcp/80", "NULL_ROUTED i-app subnet-app", "attachment tgw-attach-a", "tgw-attach-a has subnet-ta (az1 id-2)", "", "", ""},
+		{"a zone without an attachment, named", nil, "i-app2 10.1.1.10 tcp/80", "NULL_ROUTED i-app2 subnet-app2", "attachment tgw-attach-a", "tgw-attach-a has subnet-ta (az1)", "", "", ""},
 		{"no answer from a zone without an attachment", nil, "i-b1 10.0.3.10 tcp/80", "ACCEPTED i-b1 subnet-b1 vpc-b tgw-1 vpc-a subnet-app2 i-app2", "", "",
-			"NULL_ROUTED i-app2 subnet-app2", "attachment tgw-attach-a", ""},
+			"NULL_ROUTED i-app2 subnet-app2", "attachment tgw-attach-a", "tgw-attach-a has subnet-ta (az1)"},
 		{"association without propagation", split("tgw-attach-a", "tgw-attach-a tgw-attach-b"), "i-app 10.1.1.10 tcp/80", "NO_ROUTE i-app subnet-app vpc-a tgw-1", "tgw-route-table tgw-rtb-a",
 			"tgw-rtb-b, of the same gateway, routes it to tgw-attach-b", "", "", ""},
 		{"propagation to no table", split("tgw-attach-a", "tgw-attach-a"), "i-app 10.1.1.10 tcp/80", "NO_ROUTE i-app subnet-app vpc-a tgw-1", "tgw-route-table tgw-rtb-a",
@@ -145,10 +145,10 @@ func TestVariantsTransit(t *testing.T) {
 		{"the answer's table lacks the way", split("tgw-attach-b", "tgw-attach-b"), "i-app 10.1.1.10 tcp/80", "ACCEPTED " + acrossB1, "tgw-route-table tgw-rtb-a: 10.1.0.0/16", "",
 			"NO_ROUTE i-b1 subnet-b1 vpc-b tgw-1", "tgw-route-table tgw-rtb-b", "tgw-attach-a attaches vpc-a, which holds the address, and does not propagate to tgw-rtb-b"},
 		{"the answer's attachment has no table", split("tgw-attach-b", "tgw-attach-a", func(w *world) { w.r.Attachments[1].RouteTable = "" }), "i-app 10.1.1.10 tcp/80", "ACCEPTED " + acrossB1, "", "",
-			"NULL_ROUTED i-b1 subnet-b1 vpc-b tgw-1", "attachment tgw-attach-b", ""},
+			"NULL_ROUTED i-b1 subnet-b1 vpc-b tgw-1", "attachment tgw-attach-b", "tgw-rtb-b, of the same gateway, routes it to tgw-attach-a"},
 		{"two gateways, one for each way", second, "i-app 10.1.1.10 tcp/80", "ACCEPTED " + acrossB1, "tgw-route-table tgw-rtb-1: 10.1.0.0/16", "", byTwo, "tgw-route-table tgw-rtb-2: 10.0.0.0/16", ""},
 		{"and the second is not attached", both(second, func(w *world) { w.r.Attachments = w.r.Attachments[:3] }), "i-app 10.1.1.10 tcp/80", "ACCEPTED " + acrossB1, "", "",
-			"NULL_ROUTED i-b1 subnet-b1", "transit-gateway tgw-2", ""},
+			"NULL_ROUTED i-b1 subnet-b1", "transit-gateway tgw-2", "tgw-attach-b attaches vpc-b to tgw-1"},
 		{"and its table drops", both(second, func(w *world) {
 			w.r.TransitRouteTables = w.r.TransitRouteTables[:1]
 			w.transitTable("tgw-rtb-2", "tgw-2", "tgw-attach-b2", "10.0.2.0/24 blackhole")

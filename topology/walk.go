@@ -176,6 +176,13 @@ func (w *walker) stop(d Disposition, kind, resource, format string, args ...any)
 	}
 }
 
+// near says what comes nearest to admitting what the last hop refused.
+func (w *walker) near(find func() string) {
+	if n := len(w.hops); w.text && n > 0 {
+		w.hops[n-1].Nearest = find()
+	}
+}
+
 // note says what was assumed because the snapshot does not know it.
 func (w *walker) note(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)

@@ -12,6 +12,7 @@ func (w *walker) toTransit(sub *Subnet, tgw string) {
 	a, ok := w.x.attachmentOf[[2]string{tgw, sub.VPC}]
 	if !ok {
 		w.stop(NullRouted, "transit-gateway", tgw, "%s has no attachment to it", sub.VPC)
+		w.near(func() string { return w.x.nearestAttachment(sub.VPC) })
 		return
 	}
 	if !usable(a) {
@@ -20,7 +21,8 @@ func (w *walker) toTransit(sub *Subnet, tgw string) {
 	}
 	at, known := w.attachedIn(a, sub)
 	if at == nil && known {
-		w.stop(NullRouted, "attachment", a.ID, "it has no subnet in %s, the zone of %s", sub.AZ, sub.ID)
+		w.stop(NullRouted, "attachment", a.ID, "it has no subnet in %s, the zone of %s", zoneName(sub), sub.ID)
+		w.near(func() string { return w.x.zonesServed(a) })
 		return
 	}
 	w.node(sub.VPC)
@@ -71,6 +73,7 @@ func (w *walker) enterTransit(a *TransitGatewayAttachment) {
 	}
 	if a.RouteTable == "" {
 		w.stop(NullRouted, "attachment", a.ID, "it is associated with no route table")
+		w.near(func() string { return w.x.otherTransit(a.TransitGateway, "", w.dst) })
 		return
 	}
 	t, ok := w.x.transitRT[a.RouteTable]
@@ -101,6 +104,12 @@ func (w *walker) enterTransit(a *TransitGatewayAttachment) {
 			ref := r.ref
 			w.hops = append(w.hops, Hop{Kind: "tgw-route-table", Resource: t.table.ID, Rule: &ref, Verdict: Refuse, Detail: "the route is a blackhole"})
 		}
+		w.near(func() string {
+			if _, shorter, ok := nextShorter(t.routes(), w.dst, p); ok && !shorter.blackhole {
+				return fmt.Sprintf("%s leads to %s, and is shorter", shorter.ref, shorter.attachment)
+			}
+			return w.x.otherTransit(a.TransitGateway, t.table.ID, w.dst)
+		})
 		return
 	}
 	if w.text {

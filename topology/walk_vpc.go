@@ -159,6 +159,12 @@ func (w *walker) ask(t *vpcTable, subnet string) (*Route, bool) {
 			ref := r.ref
 			w.hops = append(w.hops, Hop{Kind: "route-table", Resource: t.table.ID, Rule: &ref, Verdict: Refuse, Detail: "the route is a blackhole: its target " + orNothing(r.Target) + " is gone"})
 		}
+		w.near(func() string {
+			if _, shorter, ok := nextShorter(t.routes(), w.dst, p); ok && shorter.State != StateBlackhole && w.x.couldCarry(shorter.Target, w.dst) {
+				return fmt.Sprintf("%s leads to %s, and is shorter", shorter.ref, shorter.Target)
+			}
+			return w.x.otherTable(t.table, w.dst)
+		})
 		return nil, false
 	}
 	if w.text {
