@@ -310,6 +310,26 @@ func TestTracePeeredTransitGateways(t *testing.T) {
 	}
 	runScenarios(t, []scenario{
 		{"across both", twin, "i-app 10.2.1.10 tcp/443", "ACCEPTED i-app subnet-app vpc-a tgw-1 tgw-2 vpc-c subnet-c i-c", "ACCEPTED i-c subnet-c vpc-c tgw-2 tgw-1 vpc-a subnet-app i-app"},
+		{"of two accounts", func(w *world) {
+			twin(w)
+			far := Scope{"999988887777", "us-east-1"}
+			w.r.TransitGateways[1].Scope = far
+			for i := range w.r.Attachments {
+				if w.r.Attachments[i].TransitGateway == "tgw-2" {
+					w.r.Attachments[i].Scope = far
+				}
+			}
+			for i := range w.r.TransitRouteTables {
+				if w.r.TransitRouteTables[i].TransitGateway == "tgw-2" {
+					w.r.TransitRouteTables[i].Scope = far
+				}
+			}
+		}, "i-app 10.2.1.10 tcp/443", "ACCEPTED i-app subnet-app vpc-a tgw-1 tgw-2 vpc-c subnet-c i-c", "ACCEPTED i-c subnet-c vpc-c tgw-2 tgw-1 vpc-a subnet-app i-app"},
+		{"a propagated route does not cross", func(w *world) {
+			twin(w)
+			w.r.TransitRouteTables[1].Routes = nil
+			w.r.TransitRouteTables[1].Propagations = append(w.r.TransitRouteTables[1].Propagations, "tgw-attach-p")
+		}, "i-app 10.2.1.10 tcp/443", "NO_ROUTE i-app subnet-app vpc-a tgw-1", ""},
 		{"two ids that name each other", func(w *world) {
 			twin(w)
 			for i := range w.r.Attachments {

@@ -236,6 +236,25 @@ func TestVariantsReplies(t *testing.T) {
 	})
 }
 
+func TestVariantsInternet(t *testing.T) {
+	runVariants(t, []variant{
+		{"its own public address", nil, "i-pub 203.0.113.10 tcp/443", "ACCEPTED i-pub subnet-pub vpc-a igw-a vpc-a subnet-pub i-pub", "route-table rtb-pub: 0.0.0.0/0", "",
+			"ACCEPTED i-pub subnet-pub vpc-a igw-a vpc-a subnet-pub i-pub", "", ""},
+		{"a public address of the same subnet goes by the gateway, past the ACL", both(withACL("vpc-a", "subnet-pub", "out 1 allow tcp/443 203.0.113.20/32", "out 2 allow tcp/1024-65535 203.0.113.10/32", "in 1 allow tcp/443 203.0.113.10/32"),
+			func(w *world) { w.eni("eni-pub2", "subnet-pub", "sg-a", "10.0.1.20=203.0.113.20") }), "i-pub 203.0.113.20 tcp/443",
+			"ACCEPTED i-pub subnet-pub vpc-a igw-a vpc-a subnet-pub i-pub2", "network-acl acl-x: ingress 1", "",
+			"DENIED_IN i-pub2 subnet-pub vpc-a igw-a vpc-a subnet-pub", "network-acl acl-x: ingress 32767", "acl-x ingress 1 allow tcp/443 203.0.113.10/32: neither the address nor the port matches"},
+		{"a private NAT gateway and the internet", func(w *world) {
+			w.r.Gateways[2].Private = true
+			w.r.Interfaces[7].PublicAddresses = nil
+		}, "i-app 8.8.8.8 tcp/443", "DENIED_IN " + outByNAT, "internet-gateway igw-a", "", "", "", ""},
+		{"ipv6 by the internet gateway", nil, "i-pub 2606:4700::1111 tcp/443", "EXITS_NETWORK i-pub subnet-pub vpc-a igw-a", "route-table rtb-pub: ::/0", "", "ACCEPTED igw-a vpc-a subnet-pub i-pub", "", ""},
+		{"ipv6 to a unique local address", nil, "i-pub fd00::1 tcp/443", "NULL_ROUTED i-pub subnet-pub vpc-a igw-a", "internet-gateway igw-a", "", "", "", ""},
+		{"from the internet to a closed port", withGroup("sg-a", "vpc-a", "in tcp/443 0.0.0.0/0"), "8.8.8.8 203.0.113.10 tcp/80", "DENIED_IN igw-a vpc-a subnet-pub i-pub", "security-group sg-a",
+			"sg-a ingress tcp/443 0.0.0.0/0: the address matches, tcp/80 does not", "", "", ""},
+	})
+}
+
 func TestVariantsEndpoints(t *testing.T) {
 	s3 := func(w *world) {
 		w.list("pl-s3", "52.216.0.0/15")
