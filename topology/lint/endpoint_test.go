@@ -1,10 +1,12 @@
 package lint_test
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/flowcover/flowcover/topology"
 	"github.com/flowcover/flowcover/topology/lint"
@@ -17,7 +19,7 @@ const vpceName = "vpce-1-abc.ssm.ap-northeast-2.vpce.amazonaws.com"
 // service's name leads to the endpoint of vpc-a.
 func hub(r *topology.Resources) {
 	r.Endpoints[0].PrivateDNS = false
-	r.Endpoints[0].DNSNames = []string{vpceName, "ssm.ap-northeast-2.amazonaws.com"}
+	r.Endpoints[0].DNSNames = []string{vpceName, "vpce-1-abc-az1.ssm.ap-northeast-2.vpce.amazonaws.com", "ssm.ap-northeast-2.amazonaws.com"}
 	r.HostedZones = []topology.HostedZone{{ID: "Z1", Owner: home.Account, Name: "ssm.ap-northeast-2.amazonaws.com", VPCs: []string{"vpc-b"}, RecordsRead: true,
 		Records: []topology.ZoneRecord{{Name: "ssm.ap-northeast-2.amazonaws.com", Type: "A", Alias: vpceName}}}}
 }
@@ -55,6 +57,18 @@ func endpointCases() []endpointCase {
 		{"by address", shared(zoneRecord(ssm, "A", "", "10.0.1.20")), "zone Z1 (ssm", ""},
 		{"by a canonical name", shared(zoneRecord(ssm, "CNAME", "", vpceName)), "zone Z1 (ssm", ""},
 		{"by a name that is another name", shared(zoneRecord(ssm, "CNAME", "", "x."+ssm), zoneRecord("x."+ssm, "A", vpceName)), "for ssm.ap-northeast-2.amazonaws.com, x.ssm", ""},
+		{"by the name of one zone's interface", shared(zoneRecord(ssm, "CNAME", "", "vpce-1-abc-az1.ssm.ap-northeast-2.vpce.amazonaws.com")), "zone Z1", ""},
+		{"below a name that stands for all", func(r *topology.Resources) {
+			shared(zoneRecord(ssm, "CNAME", "", "bucket.x."+vpceName))(r)
+			r.Endpoints[0].DNSNames = []string{"*." + vpceName}
+		}, "zone Z1", ""},
+		{"to an address that two endpoints hold", func(r *topology.Resources) {
+			shared(zoneRecord(ssm, "A", "", "10.0.1.20"))(r)
+			r.VPCs = append(r.VPCs, topology.VPC{ID: "vpc-o", Scope: home, CIDRs: []netip.Prefix{pfx("10.0.0.0/16")}})
+			r.Subnets = append(r.Subnets, topology.Subnet{ID: "subnet-o", Scope: home, VPC: "vpc-o", AZ: "az1", CIDRs: []netip.Prefix{pfx("10.0.1.0/24")}})
+			r.Interfaces = append(r.Interfaces, topology.NetworkInterface{ID: "eni-o", Scope: home, VPC: "vpc-o", Subnet: "subnet-o", Type: "vpc_endpoint", Addresses: []netip.Addr{netip.MustParseAddr("10.0.1.20")}})
+			r.Endpoints = append(r.Endpoints, topology.VPCEndpoint{ID: "vpce-2", Scope: home, VPC: "vpc-o", Type: "Interface", Service: "s", ENIs: []string{"eni-o"}, State: "available"})
+		}, "", "which endpoint 10.0.1.20 is for vpc-b"},
 		{"names in a circle", shared(zoneRecord(ssm, "CNAME", "", "x."+ssm), zoneRecord("x."+ssm, "CNAME", "", ssm)), "", ""},
 		{"by the endpoint's private name, which is public elsewhere", shared(zoneRecord("x."+ssm, "CNAME", "", "kms.amazonaws.com")), "", ""},
 		{"to another address", shared(zoneRecord(ssm, "A", "", "10.0.1.21")), "", ""},
@@ -152,5 +166,32 @@ func TestEndpointChangesAdmitWhoIsCut(t *testing.T) {
 	}
 	if got := run(t, r, nil); slices.ContainsFunc(got.Findings, func(f lint.Finding) bool { return f.Rule == "endpoint-private-dns" }) {
 		t.Errorf("after the changes: %+v", got.Findings)
+	}
+}
+
+// A zone of 20 000 records that 200 VPCs share, half of them names of names:
+// nothing compares each with each. The time is logged, and decides nothing.
+func TestManyRecords(t *testing.T) {
+	r := clean()
+	hub(&r)
+	z := &r.HostedZones[0]
+	for i := range 10000 {
+		name := fmt.Sprintf("h%05d.%s", i, z.Name)
+		z.Records = append(z.Records, zoneRecord(name, "A", "", "10.1.1.77"), zoneRecord("x."+name, "CNAME", "", name))
+	}
+	for i := range 200 {
+		id := fmt.Sprintf("vpc-%03d", i)
+		r.VPCs = append(r.VPCs, topology.VPC{ID: id, Scope: home, CIDRs: []netip.Prefix{pfx("172.16.0.0/16")}})
+		z.VPCs = append(z.VPCs, id)
+	}
+	s, err := topology.New(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	got := lint.Run(s, lint.Options{})
+	t.Logf("%d findings in %v", len(got.Findings), time.Since(start))
+	if len(got.Findings) != 0 {
+		t.Errorf("%+v", got.Findings)
 	}
 }

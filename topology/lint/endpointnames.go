@@ -50,6 +50,7 @@ func (l *linter) serviceNames() []serviceName {
 	}
 	l.not["zones that Route 53 Profiles bring to a VPC: they are not read"] = true
 	l.unreadZones()
+	l.names = l.indexNames()
 	for i := range l.r.VPCs {
 		if v := l.r.VPCs[i].ID; l.resolves(v) {
 			for _, n := range l.zoneNames(v) {
@@ -164,10 +165,8 @@ func (l *linter) leads(vpc string, zones []*topology.HostedZone, r topology.Zone
 		if z == nil || depth > 8 {
 			return // a public name, or one that leads in circles
 		}
-		for _, next := range z.Records {
-			if next.Name == name {
-				out = append(out, l.leads(vpc, zones, next, depth+1)...)
-			}
+		for _, next := range l.names.records[z.ID][name] {
+			out = append(out, l.leads(vpc, zones, *next, depth+1)...)
 		}
 	}
 	switch {
@@ -187,22 +186,56 @@ func (l *linter) leads(vpc string, zones []*topology.HostedZone, r topology.Zone
 	return out
 }
 
-// endpointAt finds the endpoint whose interface holds an address. Where VPCs
-// overlap, the asking VPC's own is meant; of several others none is.
-func (l *linter) endpointAt(vpc string, a netip.Addr) []hit {
-	var found []hit
+// nameIndex finds what records lead to: a zone of thousands of records may be
+// associated with every VPC.
+type nameIndex struct {
+	at      map[netip.Addr][]hit                         // one interface each
+	public  map[string]hit                               // by a public endpoint name, without *.
+	records map[string]map[string][]*topology.ZoneRecord // by zone and name
+}
+
+func (l *linter) indexNames() nameIndex {
+	x := nameIndex{map[netip.Addr][]hit{}, map[string]hit{}, map[string]map[string][]*topology.ZoneRecord{}}
 	for i := range l.r.Endpoints {
 		e := &l.r.Endpoints[i]
 		if !usableEndpoint(e) {
 			continue
 		}
 		for _, id := range e.ENIs {
-			if n, ok := l.s.Interface(id); ok && slices.Contains(n.Addresses, a) {
-				if n.VPC == vpc {
-					return []hit{{e, []string{id}}}
+			if n, ok := l.s.Interface(id); ok {
+				for _, a := range n.Addresses {
+					x.at[a] = append(x.at[a], hit{e, []string{id}})
 				}
-				found = append(found, hit{e, []string{id}})
 			}
+		}
+		for _, name := range e.DNSNames {
+			if name = strings.TrimPrefix(topology.DomainName(name), "*."); strings.HasSuffix(name, publicSuffix) {
+				x.public[name] = hit{e, l.inZoneOf(e, name)}
+			}
+		}
+	}
+	for i := range l.r.HostedZones {
+		z := &l.r.HostedZones[i]
+		by := map[string][]*topology.ZoneRecord{}
+		for j := range z.Records {
+			by[z.Records[j].Name] = append(by[z.Records[j].Name], &z.Records[j])
+		}
+		x.records[z.ID] = by
+	}
+	return x
+}
+
+// publicSuffix ends the public names of endpoints; their other names are public
+// elsewhere and lead to the service.
+const publicSuffix = ".vpce.amazonaws.com"
+
+// endpointAt finds the endpoint whose interface holds an address. Where VPCs
+// overlap, the asking VPC's own is meant; of several others none is.
+func (l *linter) endpointAt(vpc string, a netip.Addr) []hit {
+	found := l.names.at[a.Unmap()]
+	for i, h := range found {
+		if h.endpoint.VPC == vpc {
+			return found[i : i+1]
 		}
 	}
 	if len(found) > 1 {
@@ -212,24 +245,15 @@ func (l *linter) endpointAt(vpc string, a netip.Addr) []hit {
 	return found
 }
 
-// endpointNamed finds the endpoint of a public endpoint name: vpce-ID-…, with a
-// zone's name in the first label for its interface there.
+// endpointNamed finds the endpoint of a public endpoint name, or of a name
+// below one that stands for all.
 func (l *linter) endpointNamed(name string) (hit, bool) {
-	if !strings.HasSuffix(name, ".vpce.amazonaws.com") {
-		return hit{}, false
-	}
 	name = strings.TrimPrefix(name, "*.")
-	for i := range l.r.Endpoints {
-		e := &l.r.Endpoints[i]
-		if !usableEndpoint(e) {
-			continue
+	for strings.HasSuffix(name, publicSuffix) {
+		if h, ok := l.names.public[name]; ok {
+			return h, true
 		}
-		for _, known := range e.DNSNames {
-			known = strings.TrimPrefix(topology.DomainName(known), "*.")
-			if name == known || strings.HasSuffix(name, "."+known) {
-				return hit{e, l.inZoneOf(e, known)}, true
-			}
-		}
+		_, name, _ = strings.Cut(name, ".")
 	}
 	return hit{}, false
 }

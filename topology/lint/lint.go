@@ -100,6 +100,7 @@ type linter struct {
 
 	subnets map[string][]*topology.Subnet // by VPC
 	usedACL map[string]bool               // those of some subnet
+	names   nameIndex
 }
 
 // Run looks for every fault of [Rules].
