@@ -72,11 +72,19 @@ func trackHost(all []track) netip.Addr {
 	}
 	var best netip.Addr
 	for a, n := range count {
-		if !best.IsValid() || cmp.Or(count[best]-n, a.Compare(best)) < 0 {
+		if !best.IsValid() || cmp.Or(count[best]-n, outside(a)-outside(best), a.Compare(best)) < 0 {
 			best = a
 		}
 	}
 	return best
+}
+
+// outside is 1 for an address that no host of a VPC has: a tie goes to the others.
+func outside(a netip.Addr) int {
+	if a.IsPrivate() {
+		return 0
+	}
+	return 1
 }
 
 // socket gives the entry as it looks on the wire of the host: with the
@@ -89,6 +97,8 @@ func (t *track) socket(host netip.Addr) Socket {
 	switch {
 	case t.src != host && t.rdst == host && t.rdst != t.src: // a container's, behind the host's address
 		s.Local, s.LocalPort = t.rdst, t.rdport
+	case t.rsrc == host && t.src != host && t.dst != host: // came to another address that leads here
+		s.Local, s.LocalPort, s.Peer, s.PeerPort, s.Opener = t.rsrc, t.rsport, t.src, t.sport, analyze.In
 	case t.dst == host && t.src != host:
 		s.Local, s.LocalPort, s.Peer, s.PeerPort, s.Opener = t.dst, t.dport, t.src, t.sport, analyze.In
 	}

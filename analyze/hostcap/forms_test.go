@@ -149,6 +149,25 @@ func TestForms(t *testing.T) {
 		{"Zeek that met no handshake", "#fields\tts\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tconn_state\thistory\n" +
 			"1.5\t10.0.1.5\t22\t10.9.0.4\t50022\ttcp\tOTH\tDd\n1.5\t10.0.1.5\t50100\t10.0.2.50\t5432\ttcp\tOTH\tHd\n",
 			[]string{"tcp 10.0.1.5:22 10.9.0.4:50022 ?", hosts[4]}},
+		{"netstat of Windows in German", strings.NewReplacer("LISTENING  ", "ABHÖREN", "ESTABLISHED", "HERGESTELLT", "Proto  Local Address", "Proto  Lokale Adresse", "Active Connections", "Aktive Verbindungen").Replace(netstatWindows),
+			[]string{hosts[0], hosts[1], "udp listen 0.0.0.0:53", hosts[2], hosts[4]}},
+		{"netstat of Windows in Korean", strings.NewReplacer("Proto  Local Address", "프로토콜  로컬 주소", "Active Connections", "활성 연결").Replace(netstatWindows),
+			[]string{hosts[0], hosts[1], "udp listen 0.0.0.0:53", hosts[2], hosts[4]}},
+		{"netstat of Windows with bound sockets", "  TCP    10.0.1.5:50000   0.0.0.0:0   BOUND   77\n" + netstatWindows,
+			[]string{hosts[0], hosts[1], "udp listen 0.0.0.0:53", hosts[2], hosts[4]}},
+		{"netstat of Linux in German", strings.ReplaceAll(netstatLinux, "ESTABLISHED", "VERBUNDEN"),
+			[]string{hosts[0], hosts[1], "udp listen 127.0.0.53:53", hosts[2], hosts[3], hosts[4], sent, "udp 10.0.1.5:40123 10.0.9.9:8125 local"}},
+		{"conntrack of one entry to the internet", "udp 17 25 src=10.0.1.5 dst=8.8.8.8 sport=40123 dport=53 src=8.8.8.8 dst=10.0.1.5 sport=53 dport=40123\n",
+			[]string{"udp 10.0.1.5:40123 8.8.8.8:53 local"}},
+		{"conntrack to an address that leads here", conntrackText + "tcp 6 9 ESTABLISHED src=203.0.113.9 dst=198.51.100.1 sport=40000 dport=80 src=10.0.1.5 dst=203.0.113.9 sport=8080 dport=40000 [ASSURED]\n",
+			[]string{"icmp 10.0.1.5:-1 10.9.0.4:-1 peer", hosts[2], "tcp 10.0.1.5:8080 203.0.113.9:40000 peer", hosts[4],
+				"tcp 10.0.1.5:61000 10.0.9.1:443 local", "udp 10.0.1.5:40123 10.0.9.9:8125 local"}},
+		{"Zeek's stream of several logs", "{\"_path\":\"capture_loss\",\"ts\":1.0}\n{\"_path\":\"dns\",\"ts\":1.0,\"id.orig_h\":\"10.0.1.5\",\"id.orig_p\":5000,\"id.resp_h\":\"10.0.0.2\",\"id.resp_p\":53,\"proto\":\"udp\"}\n" +
+			strings.ReplaceAll(zeekJSONText, "{", "{\"_path\":\"conn\","), []string{"tcp 10.0.1.5:22 198.51.100.7:50022 peer", hosts[4]}},
+		{"Zeek JSON with an object for the ends", `{"ts":1.5,"id":{"orig_h":"10.0.1.5","orig_p":50100,"resp_h":"10.0.2.50","resp_p":5432},"proto":"tcp"}` + "\n", []string{hosts[4]}},
+		{"Zeek JSON with underscores", strings.ReplaceAll(zeekJSONText, "\"id.", "\"id_"), []string{"tcp 10.0.1.5:22 198.51.100.7:50022 peer", hosts[4]}},
+		{"Zeek that saw the echo reply alone", "#fields\tts\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\n1.5\t10.0.9.9\t0\t10.0.1.5\t8\ticmp\n",
+			[]string{"icmp 10.0.9.9:-1 10.0.1.5:-1 peer"}},
 		{"netstat of Linux", netstatLinux, []string{hosts[0], hosts[1], "udp listen 127.0.0.53:53", hosts[2], hosts[3], hosts[4], sent, "udp 10.0.1.5:40123 10.0.9.9:8125 local"}},
 		{"netstat of macOS", netstatMac, []string{"tcp listen [::]:22", hosts[1], "udp listen [::]:53", hosts[2], hosts[3], hosts[4], "tcp 2001:db8::5:50101 2001:db8::9:443 local"}},
 		{"netstat of Windows", netstatWindows, []string{hosts[0], hosts[1], "udp listen 0.0.0.0:53", hosts[2], hosts[4]}},
@@ -286,6 +305,7 @@ func TestBad(t *testing.T) {
 		{"{\"format\":\"flowcover.capture/1\"}\n{\"kind\":\"connection\",\"protocol\":\"tcp\"}\n", "line 2: a connection line needs peer"},
 		{"{\"format\":\"flowcover.capture/1\"}\n{\"kind\":\"x\",\"protocol\":\"tcp\"}\n", "line 2: kind \"x\""},
 		{"#separator \\x09\n1\t2\n", "no #fields line"},
+		{"#separator \\x09\n#path\tdns\n#fields\tts\tproto\n1.0\tudp\n", "a log of Zeek's, but of dns: want conn.log"},
 	} {
 		_, err := Decode(strings.NewReader(c.text))
 		if err == nil || !strings.Contains(err.Error(), c.want) {

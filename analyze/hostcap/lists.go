@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/flowcover/flowcover/analyze"
 	"github.com/flowcover/flowcover/topology/netset"
@@ -205,6 +207,24 @@ var netstatStates = map[string]State{
 	"TIME_WAIT": Connected, "CLOSE_WAIT": Connected, "LAST_ACK": Connected, "CLOSING": Connected,
 }
 
+// netstatIdle are the states of sockets of TCP that hold no connection.
+var netstatIdle = []string{"CLOSE", "CLOSED", "BOUND", "IDLE", "UNKNOWN", "DELETE_TCB"}
+
+// isWord says whether a column is a word, not a number, a dash or 800/sshd.
+func isWord(s string) bool {
+	r, _ := utf8.DecodeRuneInString(s)
+	return unicode.IsLetter(r)
+}
+
+// foreignState tells the state where the word is of another language (ABHÖREN,
+// VERBUNDEN): only who listens has a foreign address without a port.
+func foreignState(peer string) State {
+	if _, port, err := splitAddress(peer); err == nil && port <= 0 {
+		return Listening
+	}
+	return Connected
+}
+
 func netstatLine(line string) (*Socket, error) {
 	w := strings.Fields(line)
 	if len(w) == 0 {
@@ -240,14 +260,14 @@ func netstatLine(line string) (*Socket, error) {
 		if st, ok := netstatStates[strings.ToUpper(rest[0])]; ok {
 			s.State, rest = st, rest[1:]
 		} else if s.Protocol == netset.TCP {
-			return nil, nil // CLOSED, BOUND and the like
+			if slices.Contains(netstatIdle, strings.ToUpper(rest[0])) || !isWord(rest[0]) {
+				return nil, nil
+			}
+			s.State, rest = foreignState(peer), rest[1:]
 		}
 	}
 	if len(rest) > 0 {
-		pid, name, _ := strings.Cut(rest[len(rest)-1], "/")
-		if !windows {
-			pid, name, _ = strings.Cut(rest[0], "/")
-		}
+		pid, name, _ := strings.Cut(rest[0], "/")
 		s.PID, _ = strconv.Atoi(pid) // "-" where netstat may not know
 		s.Process = strings.TrimSuffix(name, ":")
 	}

@@ -139,14 +139,16 @@ func (p *pcap) segment(at time.Time, proto netset.Protocol, src, dst netip.Addr,
 	var opens, answers bool
 	switch proto {
 	case netset.TCP:
-		if len(b) < 14 {
+		if len(b) < 4 {
 			return
 		}
-		opens = b[13]&(flagSYN|flagACK) == flagSYN
-		answers = b[13]&(flagSYN|flagACK) == flagSYN|flagACK
+		if len(b) >= 14 { // else the capture kept the ports and not the flags
+			opens = b[13]&(flagSYN|flagACK) == flagSYN
+			answers = b[13]&(flagSYN|flagACK) == flagSYN|flagACK
+		}
 		from, to = netip.AddrPortFrom(src, binary.BigEndian.Uint16(b)), netip.AddrPortFrom(dst, binary.BigEndian.Uint16(b[2:]))
 	case netset.UDP:
-		if len(b) < 8 {
+		if len(b) < 4 {
 			return
 		}
 		opens = true

@@ -179,6 +179,18 @@ func TestLinkTypes(t *testing.T) {
 	}
 }
 
+// A capture that kept a few bytes of each packet: the ports tell the connection,
+// without flags nobody knows who opened it.
+func TestShortPackets(t *testing.T) {
+	f := frame(false, "10.0.1.5", "10.0.2.50", 50100, 5432, 2)
+	for n, want := range map[int]string{14 + 20 + 3: "", 14 + 20 + 4: "tcp 10.0.1.5:50100 10.0.2.50:5432 ?", 14 + 20 + 13: "tcp 10.0.1.5:50100 10.0.2.50:5432 ?", 14 + 20 + 14: pcapWant[1]} {
+		c, err := Decode(bytes.NewReader(onePCAP(linkEthernet, f[:n])))
+		if err != nil || strings.Join(words(c), " ") != want {
+			t.Errorf("%d bytes: %v, %v", n, words(c), err)
+		}
+	}
+}
+
 // datagram builds a frame of any protocol with the given payload.
 func datagram(proto byte, src, dst string, body ...byte) []byte {
 	f := frame(false, src, dst, 0, 0, 0)

@@ -138,7 +138,7 @@ func sniffLine(line string) func(io.Reader) (*analyze.Capture, error) {
 	w := strings.Fields(line)
 	first := strings.ToLower(w[0])
 	switch {
-	case strings.HasPrefix(line, "{") && strings.Contains(line, `"id.orig_h"`), strings.HasPrefix(line, "#separator"), strings.HasPrefix(line, "#fields\t"):
+	case strings.HasPrefix(line, "{") && isZeekJSON(line), strings.HasPrefix(line, "#separator"), strings.HasPrefix(line, "#fields\t"):
 		return ReadZeek
 	case strings.HasPrefix(line, "{") && strings.Contains(line, `"format"`):
 		return ReadJSONL
@@ -158,6 +158,17 @@ func sniffLine(line string) func(io.Reader) (*analyze.Capture, error) {
 		return ReadNetstat
 	}
 	return nil
+}
+
+// isZeekJSON: with a connection's ends, in the ways in which they are written, or
+// with the name of its log.
+func isZeekJSON(line string) bool {
+	for _, key := range []string{`"id.orig_h"`, `"id_orig_h"`, `"orig_h"`, `"_path"`} {
+		if strings.Contains(line, key) {
+			return true
+		}
+	}
+	return false
 }
 
 func isRecipeRow(line string) bool {

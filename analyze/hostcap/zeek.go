@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"net/netip"
 	"slices"
@@ -25,6 +26,7 @@ func ReadZeek(r io.Reader) (*analyze.Capture, error) {
 	s := newScanner(r)
 	var rec Recorder
 	f := zeekForm{separator: "\t", unset: "-"}
+	others := map[string]int{} // lines of other logs
 	for n := 1; s.Scan(); n++ {
 		b := bytes.TrimRight(s.Bytes(), "\r\n ")
 		var m map[string]string
@@ -41,6 +43,10 @@ func ReadZeek(r io.Reader) (*analyze.Capture, error) {
 		default:
 			m, err = f.line(string(b))
 		}
+		if p := m["_path"]; err == nil && p != "" && p != "conn" {
+			others[p]++
+			continue
+		}
 		if err == nil && m != nil {
 			err = addZeek(&rec, m)
 		}
@@ -51,12 +57,16 @@ func ReadZeek(r io.Reader) (*analyze.Capture, error) {
 	if err := s.Err(); err != nil {
 		return nil, err
 	}
+	if rec.Len() == 0 && len(others) > 0 {
+		return nil, fmt.Errorf("a log of Zeek's, but of %s: want conn.log", strings.Join(slices.Sorted(maps.Keys(others)), ", "))
+	}
 	return rec.Capture(), nil
 }
 
 // zeekForm is what a log's # lines say of the lines that follow.
 type zeekForm struct {
 	separator, unset string
+	path             string // which log it is
 	fields           []string
 }
 
@@ -74,6 +84,10 @@ func (f *zeekForm) header(line string) error {
 	switch w[0] {
 	case "#fields":
 		f.fields = w[1:]
+	case "#path":
+		if len(w) == 2 {
+			f.path = w[1]
+		}
 	case "#unset_field":
 		if len(w) == 2 {
 			f.unset = w[1]
@@ -87,7 +101,7 @@ func (f *zeekForm) line(text string) (map[string]string, error) {
 	if len(w) != len(f.fields) {
 		return nil, fmt.Errorf("%d fields: #fields names %d", len(w), len(f.fields))
 	}
-	m := map[string]string{}
+	m := map[string]string{"_path": f.path}
 	for i, name := range f.fields {
 		if w[i] != f.unset {
 			m[name] = w[i]
@@ -102,7 +116,16 @@ func zeekJSON(b []byte) (map[string]string, error) {
 		return nil, err
 	}
 	m := map[string]string{}
+	var id map[string]json.RawMessage
+	if json.Unmarshal(raw["id"], &id) == nil { // as an object of its own
+		for k, v := range id {
+			raw["id."+k] = v
+		}
+	}
 	for k, v := range raw {
+		if end, ok := strings.CutPrefix(k, "id_"); ok { // as some shippers write it
+			k = "id." + end
+		}
 		var s string
 		if json.Unmarshal(v, &s) != nil {
 			s = string(v) // a number or a bool
@@ -140,6 +163,11 @@ func addZeek(rec *Recorder, m map[string]string) error {
 	yes := []string{"T", "true"}
 	if slices.Contains(yes, m["local_resp"]) && !slices.Contains(yes, m["local_orig"]) {
 		s.Local, s.LocalPort, s.Peer, s.PeerPort, s.Opener = s.Peer, s.PeerPort, s.Local, s.LocalPort, analyze.In
+	}
+	if typ, err := strconv.ParseUint(m["id.orig_p"], 10, 8); err == nil && proto.HasTypes() {
+		if _, answers, _ := asks(proto, byte(typ)); answers { // the request was before the log
+			s.Opener = map[analyze.Side]analyze.Side{analyze.In: analyze.Out, analyze.Out: analyze.In}[s.Opener]
+		}
 	}
 	if unsure(proto, m) {
 		s.Opener = analyze.Unsettled
