@@ -27,6 +27,7 @@ type index struct {
 	quotas      map[Quota]int
 	accounts    []string
 	otherNames  map[string]string // of load balancers and hosted zones
+	tgwOfTable  map[string]bool   // gateways with a table in the snapshot
 
 	eniAt         map[netip.Addr][]*NetworkInterface
 	eniAtPublic   map[netip.Addr][]*NetworkInterface
@@ -228,12 +229,14 @@ func (x *index) addTables(r Resources) {
 			x.mainRT[t.table.VPC] = t
 		}
 	}
+	x.tgwOfTable = make(map[string]bool, len(r.TransitGateways))
 	x.transitRT = make(map[string]*transitTable, len(r.TransitRouteTables))
 	for i := range r.TransitRouteTables {
 		t := &transitTable{table: &r.TransitRouteTables[i]}
 		t.routes = sync.OnceValue(func() *netset.Table[transitRoute] { return x.compileTransit(t.table) })
 		t.cuts = sync.OnceValue(func() netset.Cuts { return netset.CutsAt(t.routes().Prefixes()...) })
 		x.transitRT[t.table.ID] = t
+		x.tgwOfTable[t.table.TransitGateway] = true
 	}
 }
 

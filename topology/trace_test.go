@@ -368,8 +368,26 @@ func TestTraceSaysWhatIsMissing(t *testing.T) {
 			w.drop("sg-a")
 			w.sg("sg-a", "vpc-a", "out tcp/80 pl-far")
 		}, "i-app i-pub tcp/80", "prefix list pl-far of sg-a is not in the snapshot", DeniedOut},
-		"a list in a route":  {func(w *world) { w.routes("rtb-app", "pl-far tgw-1") }, "i-app 10.1.1.10 tcp/80", "the entries of pl-far", NoRoute},
-		"a TGW table":        {func(w *world) { w.r.TransitRouteTables = nil }, "i-app 10.1.1.10 tcp/80", "tgw-rtb-1 is not in the snapshot", ExitsNetwork},
+		"a list in a route": {func(w *world) { w.routes("rtb-app", "pl-far tgw-1") }, "i-app 10.1.1.10 tcp/80", "the entries of pl-far", NoRoute},
+		"a TGW table":       {func(w *world) { w.r.TransitRouteTables = nil }, "i-app 10.1.1.10 tcp/80", "tgw-rtb-1 is not in the snapshot", ExitsNetwork},
+		"a TGW of another account": {func(w *world) {
+			w.r.TransitGateways[0].Account, w.r.TransitRouteTables, w.r.Attachments[0].RouteTable = "999988887777", nil, ""
+		}, "i-app 10.1.1.10 tcp/80", "the route tables of tgw-1 are not in the snapshot: its owner reads them", ExitsNetwork},
+		"TGW tables": {func(w *world) {
+			w.r.TransitRouteTables, w.r.Attachments[0].RouteTable = nil, ""
+			w.r.NotRead = []NotRead{{home, "DescribeTransitGatewayRouteTables", "UnauthorizedOperation"}}
+		}, "i-app 10.1.1.10 tcp/80", "the route tables of tgw-1 are not in the snapshot (DescribeTransitGatewayRouteTables was refused: UnauthorizedOperation)", ExitsNetwork},
+		"attachments": {func(w *world) {
+			w.r.Attachments = nil
+			w.r.NotRead = []NotRead{{home, "DescribeTransitGatewayVpcAttachments", "UnauthorizedOperation"}}
+		}, "i-app 10.1.1.10 tcp/80", "an attachment of vpc-a may be missing in the snapshot (DescribeTransitGatewayVpcAttachments was refused", NullRouted},
+		"interfaces": {func(w *world) { w.r.NotRead = []NotRead{{home, "DescribeNetworkInterfaces", "UnauthorizedOperation"}} },
+			"i-app 10.0.1.99 tcp/80", "the interface of 10.0.1.99 may be missing in the snapshot (DescribeNetworkInterfaces was refused", NeighborUnreachable},
+		"internet gateways": {func(w *world) {
+			w.r.Gateways = nil
+			w.routes("rtb-pub")
+			w.r.NotRead = []NotRead{{home, "DescribeInternetGateways", "UnauthorizedOperation"}}
+		}, "8.8.8.8 203.0.113.10 tcp/80", "the internet gateway of vpc-a may be missing in the snapshot (DescribeInternetGateways was refused", NullRouted},
 		"attachment subnets": {func(w *world) { w.r.Attachments[0].Subnets = nil }, "i-app 10.1.1.10 tcp/80", "taken as present in each zone", Accepted},
 	}
 	for name, c := range cases {

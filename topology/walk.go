@@ -291,6 +291,16 @@ func (w *walker) noteUnreadLists(groups []string, d Direction) {
 	}
 }
 
+// unread notes that what a packet lacks may be there and was not read.
+func (w *walker) unread(what string, calls ...string) {
+	for _, call := range calls {
+		if why := w.x.refusal(call); why != "" {
+			w.note("%s may be missing in the snapshot%s", what, why)
+			return
+		}
+	}
+}
+
 // refusal says why a kind of resource is missing, where that is known.
 func (x *index) refusal(call string) string {
 	if code, ok := x.notRead[call]; ok {

@@ -108,6 +108,7 @@ func (w *walker) enterInternet() {
 	n := here[0]
 	igw := w.internetGateway(n)
 	if igw == "" {
+		w.unread("the internet gateway of "+n.VPC, "DescribeInternetGateways")
 		w.stop(NullRouted, "vpc", n.VPC, "no internet gateway is attached")
 		return
 	}
@@ -204,7 +205,7 @@ func (w *walker) toNAT(sub *Subnet, id string) {
 	g, ok := w.x.gateways[id]
 	if !ok {
 		w.node(sub.VPC)
-		w.note("NAT gateway %s is not in the snapshot", id)
+		w.note("NAT gateway %s is not in the snapshot%s", id, w.x.refusal("DescribeNatGateways"))
 		w.exit = exit{kind: exitGateway, id: id, vpc: sub.VPC}
 		w.node(id)
 		w.stop(ExitsNetwork, "nat-gateway", id, "the gateway is not in the snapshot")

@@ -11,6 +11,7 @@ import (
 func (w *walker) toTransit(sub *Subnet, tgw string) {
 	a, ok := w.x.attachmentOf[[2]string{tgw, sub.VPC}]
 	if !ok {
+		w.unread("an attachment of "+sub.VPC, "DescribeTransitGatewayVpcAttachments", "DescribeTransitGatewayAttachments")
 		w.stop(NullRouted, "transit-gateway", tgw, "%s has no attachment to it", sub.VPC)
 		w.near(func() string { return w.x.nearestAttachment(sub.VPC) })
 		return
@@ -34,6 +35,16 @@ func (w *walker) toTransit(sub *Subnet, tgw string) {
 	}
 	w.via = overTransit
 	w.enterTransit(a)
+}
+
+// tablesUnread says whether the route tables of a gateway may exist and were not
+// read: only its owner sees them and what is associated with them.
+func (x *index) tablesUnread(tgw string) bool {
+	if x.tgwOfTable[tgw] {
+		return false
+	}
+	t, ok := x.tgws[tgw]
+	return !ok || !slices.Contains(x.accounts, t.Account) || x.refusal("DescribeTransitGatewayRouteTables") != ""
 }
 
 // attachedIn finds the attachment's subnet in the zone of another subnet.
@@ -71,7 +82,14 @@ func (w *walker) enterTransit(a *TransitGatewayAttachment) {
 	if t, ok := w.x.tgws[a.TransitGateway]; !ok || !t.SecurityGroupReferencing || !a.SecurityGroupReferencing {
 		w.via = overNoGroups
 	}
+	if a.RouteTable == "" && w.x.tablesUnread(a.TransitGateway) {
+		w.note("the route tables of %s are not in the snapshot%s: its owner reads them", a.TransitGateway, w.x.refusal("DescribeTransitGatewayRouteTables"))
+		w.exit = exit{kind: exitTable, attachment: a}
+		w.stop(ExitsNetwork, "transit-gateway", a.TransitGateway, "its tables are not in the snapshot")
+		return
+	}
 	if a.RouteTable == "" {
+		w.unread("the association of "+a.ID, "DescribeTransitGatewayAttachments")
 		w.stop(NullRouted, "attachment", a.ID, "it is associated with no route table")
 		w.near(func() string { return w.x.otherTransit(a.TransitGateway, "", w.dst) })
 		return

@@ -242,6 +242,9 @@ func (w *walker) unheld(sub *Subnet) {
 		w.stop(Accepted, "subnet", sub.ID, "back at %s, which was taken to be there", w.dst)
 		return
 	}
+	if w.wide == nil {
+		w.unread("the interface of "+w.dst.String(), "DescribeNetworkInterfaces")
+	}
 	w.stop(NeighborUnreachable, "subnet", sub.ID, "no interface holds %s", w.dst)
 }
 
