@@ -43,7 +43,7 @@ func analyzeVerb() command.Verb {
 	flags := []command.Flag{
 		{Name: "logs", Hint: "DIR|s3://...", Type: command.Strings, Key: "logs", Kind: config.List, Usage: "flow logs: a folder or a bucket with a prefix, in any of AWS's key layouts"},
 		{Name: "discover", Type: command.Bool, Key: "discover", Usage: "ask EC2 which flow logs there are, read those that go to S3 besides --logs, and say what is amiss with each"},
-		{Name: "captures", Hint: "DIR", Type: command.Strings, Key: "captures", Kind: config.List, Usage: "host captures: a folder of flowcapture's files or of the output of ss, netstat, conntrack and others; FILE=ID names the host (eni-, i- or IP) of a file that does not"},
+		{Name: "captures", Hint: "DIR|FILE", Type: command.Strings, Key: "captures", Kind: config.List, Usage: "host captures: a folder or file of flowcapture or of the output of ss, netstat, conntrack and others; FILE=ID names the host (eni-, i- or IP) of a file that does not"},
 		snapshotsFlag("snapshot file; a flow goes to the one nearest in time; without one nothing is attributed"),
 		stateFlag(),
 	}

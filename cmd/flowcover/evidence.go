@@ -6,14 +6,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
-	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/flowcover/flowcover/analyze"
-	"github.com/flowcover/flowcover/analyze/hostcap"
 )
 
 // snapshots are the snapshot files of a run.
@@ -49,48 +44,6 @@ type captures struct {
 	captures []analyze.Capture
 	findings []analyze.Finding
 	digests  []string
-}
-
-// readCaptures reads folders of captures. FILE=ID ties a capture that names no
-// host to an interface, an instance or an address.
-func readCaptures(args []string) (captures, error) {
-	var out captures
-	names := hostcap.Names{}
-	var dirs []string
-	for _, a := range args {
-		file, id, has := strings.Cut(a, "=")
-		if _, err := os.Stat(a); err != nil && has {
-			names[filepath.ToSlash(file)] = id
-			continue
-		}
-		dirs = append(dirs, a)
-	}
-	if len(dirs) == 0 && len(names) > 0 {
-		return out, fmt.Errorf("--captures names hosts of files, but no folder of captures is given")
-	}
-	for _, dir := range dirs {
-		st, err := os.Stat(dir)
-		if err != nil {
-			return out, fmt.Errorf("--captures: %w", err)
-		}
-		if !st.IsDir() {
-			return out, fmt.Errorf("--captures %s: it is a file; give the folder that it is in", dir)
-		}
-		fsys := os.DirFS(dir)
-		got, found, err := hostcap.Read(fsys, names)
-		if err != nil {
-			return out, fmt.Errorf("--captures %s: %w", dir, err)
-		}
-		out.captures = append(out.captures, got...)
-		out.findings = append(out.findings, found...)
-		sums, err := digestFiles(fsys)
-		if err != nil {
-			return out, fmt.Errorf("--captures %s: %w", dir, err)
-		}
-		out.digests = append(out.digests, sums...)
-	}
-	slices.Sort(out.digests)
-	return out, nil
 }
 
 // unreadable counts the capture files that could not be read.
