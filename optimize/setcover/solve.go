@@ -212,8 +212,12 @@ func (s *solver) again() {
 	s.exchange(50 * s.m.rows)
 }
 
-// schedule is the number of refinements that suits a size.
+// schedule is the number of refinements that suits a size. Of very many columns
+// a refinement is dear, and the relaxation alone says much.
 func schedule(m *matrix) int {
+	if m.cols() > 20_000 {
+		return 90
+	}
 	return max(150, min(300, int(1.4e7)/max(1, len(m.colRows))))
 }
 
