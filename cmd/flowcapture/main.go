@@ -62,8 +62,7 @@ written anew every minute, so that a crash or kill -9 costs a minute at most.
 
 With the right to (root, CAP_NET_ADMIN) and where the kernel tracks connections,
 it also hears of each new connection between samples (--events). Process names
-of other users need root as well. On macOS and Windows the system's netstat is
-asked instead, which tells no events and no process names.
+of other users need root as well.
 
 EXAMPLE
    flowcapture --duration 24h --out /var/lib/flowcapture/
