@@ -158,6 +158,9 @@ func (e *SQLError) Error() string { return "SQL: " + e.Text }
 
 // Ask runs one SELECT.
 func (l *Library) Ask(ctx context.Context, query string) (*Answer, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	if err := l.check(ctx, query); err != nil {
 		return nil, err
 	}
