@@ -19,17 +19,23 @@ func (in *builder) lasting(f *analyze.Flow, k groupKey, set *netset.Set, a netip
 	if !ok {
 		return own
 	}
-	bits, forbidden := in.Policy.MaxPrefixV4, in.forbidden(k.group, k.dir, own.Addr().Is6())
+	bits := in.Policy.MaxPrefixV4
 	if own.Addr().Is6() {
 		bits = in.Policy.MaxPrefixV6
 	}
 	for bits = max(bits, v.Range.Bits()); bits < own.Bits(); bits++ {
 		b := netset.Block{Prefix: netip.PrefixFrom(own.Addr(), bits).Masked(), Columns: c}
-		if set.ContainsBlock(b) && (forbidden == nil || forbidden.Intersect(netset.Of(b)).IsEmpty()) {
+		if set.ContainsBlock(b) && !in.touchesForbidden(k, b) {
 			return b.Prefix
 		}
 	}
 	return own
+}
+
+// touchesForbidden says whether a block holds what no rule of the list may open.
+func (in *builder) touchesForbidden(k groupKey, b netset.Block) bool {
+	overlaps := func(x netset.Block) bool { return b.Prefix.Overlaps(x.Prefix) && b.Columns.Overlaps(x.Columns) }
+	return slices.ContainsFunc(in.forbids[k], overlaps) || in.Policy.Forbidden != nil && in.Policy.Forbidden.OverlapsBlock(b)
 }
 
 // byReference says whether a rule that names a security group or prefix list
