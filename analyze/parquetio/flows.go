@@ -8,6 +8,8 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/flowcover/flowcover/analyze"
 )
@@ -51,9 +53,14 @@ func ReadFlows(r io.ReaderAt, size int64) (flows []analyze.Flow, meta map[string
 	}
 	meta = map[string]string{}
 	for k, v := range footer.Meta {
-		if len(k) > len(metaPrefix)+5 && k[:len(metaPrefix)+5] == metaPrefix+"meta." {
-			meta[k[len(metaPrefix)+5:]] = v
+		key, ok := strings.CutPrefix(k, metaPrefix+"meta.")
+		if !ok || key == "" {
+			continue
 		}
+		if !utf8.ValidString(k) || !utf8.ValidString(v) {
+			return nil, nil, fmt.Errorf("a damaged file of observations: %q is %q in its metadata, which is no UTF-8", k, v)
+		}
+		meta[key] = v
 	}
 	if flows, err = flowTable.read(r, footer); err != nil {
 		return nil, nil, err

@@ -127,6 +127,19 @@ func TestReadFlowsRefuses(t *testing.T) {
 	if _, _, err := ReadFlows(bytes.NewReader(other.Bytes()), int64(other.Len())); err == nil || !strings.Contains(err.Error(), "not a file of observations") {
 		t.Errorf("a flow log: %v", err)
 	}
+	named, err := FlowsBytes(nil, map[string]string{"period": "Q1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"meta.period", "Q1"} {
+		damaged := bytes.ReplaceAll(named, []byte(text), append([]byte(text)[:len(text)-1:len(text)-1], 0xff))
+		if bytes.Equal(damaged, named) {
+			t.Fatalf("%q was not found in the footer", text)
+		}
+		if _, _, err := ReadFlows(bytes.NewReader(damaged), int64(len(damaged))); err == nil || !strings.Contains(err.Error(), "no UTF-8") {
+			t.Errorf("%q with a byte that is no text: %v", text, err)
+		}
+	}
 	for _, n := range []int{0, 5, 11, 100, len(b) / 2, len(b) - 1} {
 		if _, _, err := ReadFlows(bytes.NewReader(b[:n]), int64(n)); !errors.Is(err, ErrNotParquet) {
 			t.Errorf("cut to %d bytes: %v", n, err)
